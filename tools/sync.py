@@ -1,0 +1,179 @@
+"""Write what several files repeat: badges, navigation, set-up cells, tables.
+
+The address and the version in pyproject.toml are the only source. Whoever
+publishes or forks this collection changes that one line and runs `make sync`.
+
+    python tools/sync.py            writes the files that are stale
+    python tools/sync.py --check    names them, and fails if there are any
+"""
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import quote
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SETUP = """\
+# Set-up, the same in each lesson: find the project; on Colab, fetch it first.
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+home = "{url}"
+here = Path.cwd()
+places = [here, *here.parents, here / "{name}"]
+found = [p for p in places if (p / "utils" / "lesson.mplstyle").is_file()]
+if not found and "COLAB_RELEASE_TAG" in os.environ:
+    clone = ["git", "clone", "--quiet", "--depth=1", "--branch={tag}"]
+    subprocess.run([*clone, home, places[-1]], check=True)
+    found = [places[-1]]
+if not found:
+    raise FileNotFoundError(
+        f"There is no folder utils in {{here}} or above it. "
+        f"Open this notebook inside a copy of the whole project: {{home}}"
+    )
+for module in [m for m in sys.modules if m.split(".")[0] == "utils"]:
+    del sys.modules[module]  # another project's utils, or an older copy
+sys.path.insert(0, str(found[0]))"""
+
+
+def read_project(root):
+    """Address, repository name and release tag, from pyproject.toml."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    url = project["project"]["urls"]["Repository"].rstrip("/")
+    return {
+        "url": url,
+        "repository": url.removeprefix("https://github.com/"),
+        "name": url.rsplit("/", 1)[-1],
+        "tag": "v" + project["project"]["version"],
+    }
+
+
+def badges(path, facts):
+    """Binder and Colab badges that open a file, or Binder's folder view."""
+    binder = f"https://mybinder.org/v2/gh/{facts['repository']}/{facts['tag']}"
+    colab = "https://colab.research.google.com/github/"
+    file = f"{facts['repository']}/blob/{facts['tag']}/{path}"
+    badge = "https://mybinder.org/badge_logo.svg"
+    line = f"[![Open on Binder]({badge})]({binder}?urlpath=lab/tree/{path})"
+    if path.endswith(".ipynb"):
+        badge = "https://colab.research.google.com/assets/colab-badge.svg"
+        line += f" [![Open in Colab]({badge})]({colab}{quote(file)})"
+    return line
+
+
+def source(cell):
+    """Text of a notebook cell."""
+    return "".join(cell["source"])
+
+
+def set_source(cell, text):
+    """Store a text as a notebook cell's lines."""
+    cell["source"] = text.splitlines(keepends=True)
+
+
+def lesson_title(notebook):
+    """Title line of a lesson, without its hash."""
+    return source(notebook["cells"][0]).split("\n", 1)[0].removeprefix("# ")
+
+
+def lesson_question(notebook):
+    """Question of a lesson: the first line of its second cell, in italics."""
+    return source(notebook["cells"][1]).split("\n", 1)[0].strip("*")
+
+
+def sync_lesson(path, notebooks, facts):
+    """Give one lesson its first cell and its set-up cell."""
+    names = list(notebooks)
+    i, notebook = names.index(path.name), notebooks[path.name]
+    way = ["[Contents](../README.md)", "[Notation](notation.md)"]
+    if i > 0:
+        title = lesson_title(notebooks[names[i - 1]])
+        way.insert(0, f"[← {title}]({names[i - 1]})")
+    if i + 1 < len(names):
+        title = lesson_title(notebooks[names[i + 1]])
+        way.append(f"[{title} →]({names[i + 1]})")
+    title = lesson_title(notebook)
+    badge = badges(f"notebooks/{path.name}", facts)
+    set_source(
+        notebook["cells"][0], f"# {title}\n\n{badge}\n\n{' | '.join(way)}"
+    )
+    for cell in notebook["cells"]:
+        if "set-up" in cell["metadata"].get("tags", []):
+            set_source(cell, SETUP.format(**facts))
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def lesson_table(notebooks):
+    """README's table: one row a lesson."""
+    rows = ["| lesson | the question |", "|---|---|"]
+    for name, notebook in notebooks.items():
+        rows.append(
+            f"| [{lesson_title(notebook)}](notebooks/{name}) "
+            f"| {lesson_question(notebook)} |"
+        )
+    return "\n".join(rows)
+
+
+def between(text, mark, new):
+    """Replace what stands between <!-- mark --> and <!-- /mark -->."""
+    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
+    text, n = re.subn(
+        pattern, lambda m: m[1] + new + "\n" + m[2], text, flags=re.S
+    )
+    if n != 1:
+        raise ValueError(
+            f"expected one pair of <!-- {mark} --> marks, got {n}"
+        )
+    return text
+
+
+def synced(root):
+    """Yield (path, text) of each file as it should be."""
+    facts = read_project(root)
+    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = {p.name: json.loads(p.read_text("utf-8")) for p in paths}
+    for path in paths:
+        yield path, sync_lesson(path, notebooks, facts)
+
+    path = root / "README.md"
+    if path.exists():
+        text = path.read_text("utf-8")
+        text = between(text, "badges", badges("notebooks", facts))
+        text = between(text, "lessons", lesson_table(notebooks))
+        clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
+        yield path, between(text, "clone", clone)
+
+    path = root / "CITATION.cff"
+    if path.exists():
+        text = path.read_text("utf-8")
+        version = facts["tag"].removeprefix("v")
+        text = re.sub(r"(?m)^version: .*$", f"version: {version}", text)
+        text = re.sub(
+            r"(?m)^repository-code: .*$",
+            f'repository-code: "{facts["url"]}"',
+            text,
+        )
+        yield path, text
+
+
+def main(arguments):
+    """Write the stale files, or with --check fail if there are any."""
+    stale = [
+        (path, text)
+        for path, text in synced(ROOT)
+        if path.read_text("utf-8") != text
+    ]
+    for path, text in stale:
+        print(f"stale: {path.relative_to(ROOT)}")
+        if "--check" not in arguments:
+            path.write_text(text, "utf-8", newline="\n")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""Checks that the public functions make on what they are given.
+
+Each one raises a ValueError that names the argument and what arrived.
+"""
+
+from numbers import Integral
+
+import numpy as np
+
+__all__ = [
+    "check_array",
+    "check_count",
+    "check_cov",
+    "check_labels",
+    "check_rng",
+    "check_rows",
+]
+
+
+def check_array(name, array, shape, kinds="fiu"):
+    """Array of a given shape whose values are finite numbers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    array : array_like
+    shape : tuple
+        Length of each axis; None where any length will do.
+    kinds : str
+        The dtype kinds allowed: f floating, i and u integer, b boolean.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ValueError
+        On another shape or dtype, or where a value is NaN or infinite.
+    """
+    array = np.asarray(array)
+    fits = array.ndim == len(shape) and all(
+        want in (None, got)
+        for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        want = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape ({want}), got {array.shape}")
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} has a dtype of no use here: {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise ValueError(f"{name} holds {bad} values that are NaN or infinite")
+    return array
+
+
+def check_rows(name, x, d=None):
+    """Check a table of shape (n, d) with at least one row."""
+    x = check_array(name, x, (None, d))
+    if 0 in x.shape:
+        raise ValueError(f"{name} is empty: its shape is {x.shape}")
+    return x
+
+
+def check_labels(name, y, n, n_classes):
+    """Check labels of shape (n,), whole numbers from 0 to n_classes - 1."""
+    y = check_array(name, y, (None,), kinds="iu")
+    if len(y) != n:
+        raise ValueError(f"{name} has {len(y)} labels for {n} rows")
+    if n and not (0 <= y.min() and y.max() < n_classes):
+        raise ValueError(
+            f"{name} must lie in 0 ... {n_classes - 1}, "
+            f"got {y.min()} ... {y.max()}"
+        )
+    return y
+
+
+def check_count(name, n, least=0):
+    """Check that n is a whole number, and not below `least`."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
+        raise ValueError(
+            f"{name} must be a whole number, at least {least}; got {n!r}"
+        )
+    return int(n)
+
+
+def check_cov(name, cov, d=None):
+    """Check that a matrix of shape (d, d) is symmetric."""
+    cov = check_array(name, cov, (d, d), kinds="f")
+    if cov.shape[0] != cov.shape[1]:
+        raise ValueError(f"{name} must be square, got shape {cov.shape}")
+    scale = np.abs(cov).max(initial=0)
+    eps = np.finfo(cov.dtype).eps
+    gap = np.abs(cov - cov.T).max(initial=0)
+    if gap > 100 * eps * scale:
+        raise ValueError(
+            f"{name} is not symmetric: entries differ by {gap:.2g}"
+        )
+    return cov
+
+
+def check_rng(name, rng):
+    """Check that rng is a numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(
+            f"{name} must be a numpy.random.Generator, for example "
+            f"numpy.random.default_rng(0); got {type(rng).__name__}"
+        )
+    return rng

@@ -1,0 +1,256 @@
+"""The MNIST digits, and the ways of preparing them."""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from utils.checks import check_array, check_count, check_rng
+
+__all__ = [
+    "dequantize",
+    "load_mnist",
+    "preprocess",
+    "to_images",
+    "validation_split",
+]
+
+MNIST_FILE = Path(__file__).with_name("mnist.npz")
+SHAPE = {
+    "x_train": (60_000, 28, 28),
+    "y_train": (60_000,),
+    "x_test": (10_000, 28, 28),
+    "y_test": (10_000,),
+}
+SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba1"
+    "84c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b286"
+    "6434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3"
+    "932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c862"
+    "39a3a1b7d37da0c3716a7a683c852ff5",
+}
+
+
+def check_sha256(name, array, expected, source):
+    """Raise a ValueError unless the bytes of an array have this sha256."""
+    found = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"{name} in {source} is not the MNIST array: expected sha256 "
+            f"{expected}, found {found}"
+        )
+
+
+def load_mnist(source="bundled"):
+    """Load the 70,000 MNIST digits; no network is needed.
+
+    Parameters
+    ----------
+    source : {"bundled", "keras"}
+        "bundled" reads the file that comes with this package. "keras" asks
+        ``keras.datasets.mnist.load_data()``, which downloads the digits the
+        first time (with KERAS_BACKEND=jax unless that is set). Both give the
+        same arrays, and both are checked.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test) : tuples of uint8 ndarrays
+        Images of shape (60000, 28, 28) and (10000, 28, 28), 0 for paper to
+        255 for full ink, and their labels, 0 to 9.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the bundled file is missing.
+    ValueError
+        If a file is damaged or is not MNIST; the message names the file.
+
+    References
+    ----------
+    LeCun, Cortes and Burges, The MNIST database of handwritten digits.
+    LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied
+    to document recognition, Proceedings of the IEEE 86(11).
+    """
+    if source == "bundled":
+        arrays, where = _read_bundled(), MNIST_FILE
+        remedy = f"Restore it, for example: git checkout -- {MNIST_FILE}"
+    elif source == "keras":
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+        from keras.datasets import mnist
+
+        (x_train, y_train), (x_test, y_test) = mnist.load_data()
+        arrays = dict(
+            x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
+        )
+        where = "the download of keras.datasets.mnist"
+        remedy = "Delete mnist.npz in Keras's cache (~/.keras/datasets)."
+    else:
+        raise ValueError(
+            f"source must be 'bundled' or 'keras', got {source!r}"
+        )
+    for name, expected in SHA256.items():
+        array = arrays[name]
+        if array.shape != SHAPE[name] or array.dtype != np.uint8:
+            raise ValueError(
+                f"{name} in {where} must be uint8 of shape {SHAPE[name]}, "
+                f"found {array.dtype} of shape {array.shape}. {remedy}"
+            )
+        try:
+            check_sha256(name, array, expected, where)
+        except ValueError as error:
+            raise ValueError(f"{error}. {remedy}") from None
+    return (
+        (arrays["x_train"], arrays["y_train"]),
+        (arrays["x_test"], arrays["y_test"]),
+    )
+
+
+def _read_bundled():
+    """Read the four arrays of the bundled file."""
+    remedy = f"Restore it, for example: git checkout -- {MNIST_FILE}"
+    if not MNIST_FILE.exists():
+        raise FileNotFoundError(
+            f"{MNIST_FILE} is missing; it holds the MNIST digits. {remedy}"
+        )
+    try:
+        with np.load(MNIST_FILE, allow_pickle=False) as file:
+            return {name: file[name] for name in SHA256}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.error) as error:
+        raise ValueError(
+            f"{MNIST_FILE} is damaged: expected an npz file with the arrays "
+            f"{', '.join(SHA256)}, found {type(error).__name__}: {error}. "
+            f"{remedy}"
+        ) from error
+
+
+def preprocess(images):
+    """Flatten images and scale them to [0, 1].
+
+    Parameters
+    ----------
+    images : uint8 ndarray of shape (n, height, width)
+
+    Returns
+    -------
+    float32 ndarray of shape (n, height * width)
+        Grey levels divided by 255.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the dtype is another one.
+    """
+    images = check_array("images", images, (None, None, None))
+    if images.dtype != np.uint8:
+        raise ValueError(f"images must be uint8, got {images.dtype}")
+    n, height, width = images.shape
+    return images.reshape(n, height * width) / np.float32(255)
+
+
+def to_images(x):
+    """Undo `preprocess`: rows of values in [0, 1] to square uint8 images.
+
+    Values outside [0, 1] are clipped, and the rest rounded to the nearest of
+    the 256 grey levels.
+
+    Parameters
+    ----------
+    x : float ndarray of shape (n, side * side)
+
+    Returns
+    -------
+    uint8 ndarray of shape (n, side, side)
+
+    Raises
+    ------
+    ValueError
+        If the row length is not a square, or a value is not finite.
+    """
+    x = check_array("x", x, (None, None), kinds="f")
+    side = int(np.sqrt(x.shape[1]))
+    if side * side != x.shape[1]:
+        raise ValueError(f"x must have side * side columns, got {x.shape}")
+    levels = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
+    return levels.reshape(len(x), side, side)
+
+
+def validation_split(x, y, n, rng):
+    """Set n rows aside for validation, the same share of each class.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, ...)
+    y : int ndarray of shape (n_rows,)
+        Class of each row.
+    n : int
+        Rows to set aside, between 1 and n_rows - 1.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (x_fit, y_fit), (x_val, y_val) : tuples of ndarrays
+        Shuffled; together they hold each row once.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, n is out of range, or a class has too few rows
+        to stand on both sides.
+    """
+    from sklearn.model_selection import train_test_split
+
+    x, y = np.asarray(x), check_array("y", y, (None,), kinds="iu")
+    n = check_count("n", n, 1)
+    check_rng("rng", rng)
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows, y has {len(y)} labels")
+    seed = int(rng.integers(2**32))
+    fit, val = train_test_split(
+        np.arange(len(y)), test_size=n, stratify=y, random_state=seed
+    )
+    return (x[fit], y[fit]), (x[val], y[val])
+
+
+def dequantize(images, rng):
+    """Spread each grey level evenly over its bin: (x + u) / 256.
+
+    Each likelihood in this collection is one of dequantised digits.
+
+    Parameters
+    ----------
+    images : uint8 ndarray of shape (n, ...)
+        Grey levels, 0 to 255.
+    rng : numpy.random.Generator
+        Source of u, uniform on [0, 1), one draw a pixel.
+
+    Returns
+    -------
+    float32 ndarray of shape (n, d)
+        Values in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        If images are not uint8.
+
+    References
+    ----------
+    Theis, van den Oord and Bethge (2016), A note on the evaluation of
+    generative models, section 3.1, arXiv:1511.01844.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim < 2:
+        raise ValueError(
+            "images must be uint8 of shape (n, ...), got "
+            f"{images.dtype} of shape {images.shape}"
+        )
+    check_rng("rng", rng)
+    x = images.reshape(len(images), -1)
+    # float32 holds x + u to 2**-16, so that x + u may round up to x + 1
+    u = rng.random(x.shape, dtype=np.float32)
+    return np.minimum(x + u, np.nextafter(x + np.float32(1), 0)) / 256

@@ -1,0 +1,245 @@
+"""The multivariate normal: fit, sample, density, conditional, Bayes' rule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import (
+    LinAlgError,
+    cho_factor,
+    cho_solve,
+    cholesky,
+    eigh,
+    solve_triangular,
+)
+from scipy.special import logsumexp
+
+from utils.checks import (
+    check_array,
+    check_count,
+    check_cov,
+    check_rng,
+    check_rows,
+)
+
+__all__ = ["Gaussian", "class_posterior", "conditional", "fit_gaussian"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """A normal distribution that keeps a factor of its covariance.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+    factor : ndarray of shape (d, rank)
+        ``factor @ factor.T`` is the covariance. Lower triangular where the
+        distribution has a density.
+    """
+
+    mean: np.ndarray
+    factor: np.ndarray
+
+    def sample(self, n, rng, temperature=1.0):
+        """Draw n rows, mean + factor z with z standard normal.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        temperature : float
+            Scales the deviation from the mean; 0 draws the mean.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+
+        Raises
+        ------
+        ValueError
+            If n is negative or not whole, or temperature is negative.
+        """
+        n = check_count("n", n)
+        check_rng("rng", rng)
+        if not (np.isfinite(temperature) and temperature >= 0):
+            raise ValueError(f"temperature must be >= 0, got {temperature!r}")
+        z = rng.standard_normal((n, self.factor.shape[1]))
+        return self.mean + temperature * (z @ self.factor.T)
+
+    def log_prob(self, x):
+        """Natural logarithm of the density at each row.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d)
+            float32 rows are solved in float32: at d = 784 three times as
+            fast, and off by 0.0001 nats with a ridge of 0.01 but by 0.2 nats
+            with one of 1e-6. Pass float64 rows where that matters.
+
+        Returns
+        -------
+        float64 ndarray of shape (n,)
+            In nats.
+
+        Raises
+        ------
+        ValueError
+            If x does not fit, or the distribution has no density.
+        """
+        d, rank = self.factor.shape
+        if rank != d or np.triu(self.factor, 1).any():
+            raise ValueError(
+                f"a Gaussian of rank {rank} in {d} dimensions was fitted by "
+                "rank and keeps no triangular factor; for a density fit it "
+                "with a ridge"
+            )
+        x = check_rows("x", x, d)
+        dtype = np.float32 if x.dtype == np.float32 else np.float64
+        z = solve_triangular(
+            self.factor.astype(dtype),
+            (x - self.mean.astype(dtype)).T,
+            lower=True,
+            overwrite_b=True,
+            check_finite=False,
+        )
+        distance2 = np.einsum("dn,dn->n", z, z, dtype=np.float64)
+        half_log_det = np.log(np.diag(self.factor)).sum()
+        return -0.5 * (distance2 + d * np.log(2 * np.pi)) - half_log_det
+
+
+def fit_gaussian(mean, cov, ridge=0.0, rank=None):
+    """Gaussian of a given mean and covariance, factorised once.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+    cov : ndarray of shape (d, d)
+        Symmetric.
+    ridge : float
+        Added to each variance. The sum must be positive definite.
+    rank : int, optional
+        Keep this many leading eigenvectors instead, 1 to d; `cov` may then
+        be singular. Such a Gaussian can be sampled but has no density.
+
+    Returns
+    -------
+    Gaussian
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, the matrix is not symmetric or not positive
+        definite, or both ridge and rank are given.
+    """
+    mean = check_array("mean", mean, (None,))
+    cov = check_cov("cov", cov, len(mean))
+    if not (np.isfinite(ridge) and ridge >= 0):
+        raise ValueError(f"ridge must be >= 0, got {ridge!r}")
+    if rank is None:
+        return Gaussian(mean, _cholesky(cov, ridge))
+    d = len(mean)
+    rank = check_count("rank", rank, 1)
+    if rank > d or ridge:
+        raise ValueError(
+            f"rank must be at most {d} and stand without a ridge; "
+            f"got rank {rank} and ridge {ridge}"
+        )
+    variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
+    tolerance = d * np.finfo(cov.dtype).eps * max(variance[-1], 0)
+    if variance[0] < -tolerance:
+        raise ValueError(
+            f"cov is not positive semi-definite: an eigenvalue is "
+            f"{variance[0]:.3g}"
+        )
+    # an eigenvector's sign is free: make its largest entry positive
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors *= np.sign(vectors[largest, np.arange(rank)])
+    return Gaussian(mean, vectors * np.sqrt(np.maximum(variance, 0)))
+
+
+def conditional(mean, cov, known, values):
+    """Gaussian of the unknown coordinates given the known ones.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+    cov : ndarray of shape (d, d)
+        Positive definite.
+    known : bool ndarray of shape (d,)
+    values : ndarray of shape (n, known.sum())
+
+    Returns
+    -------
+    mean : ndarray of shape (n, d - known.sum())
+    cov : ndarray of shape (d - known.sum(), d - known.sum())
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit; the message says what arrived.
+
+    References
+    ----------
+    Bishop (2006), Pattern Recognition and Machine Learning, eqs. 2.81-2.82.
+    """
+    mean = check_array("mean", mean, (None,))
+    cov = check_cov("cov", cov, len(mean))
+    known = check_array("known", known, (len(mean),), kinds="b")
+    values = check_rows("values", values, int(known.sum()))
+    across = cov[np.ix_(~known, known)]
+    try:
+        gain = cho_solve(cho_factor(cov[np.ix_(known, known)]), across.T).T
+    except LinAlgError:
+        raise ValueError(
+            "cov is not positive definite on the known coordinates"
+        ) from None
+    new_mean = mean[~known] + (values - mean[known]) @ gain.T
+    new_cov = cov[np.ix_(~known, ~known)] - gain @ across.T
+    return new_mean, (new_cov + new_cov.T) / 2
+
+
+def class_posterior(log_prob, prior):
+    """Probability of each class given x, by Bayes' rule.
+
+    Parameters
+    ----------
+    log_prob : ndarray of shape (n, n_classes)
+        log p(x | class), in nats; -inf is allowed, but not for all classes.
+    prior : ndarray of shape (n_classes,)
+        Probability of each class, or counts.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes)
+        Each row adds up to 1.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, prior is negative or zero throughout, or a
+        row has no class of positive density.
+    """
+    log_prob = np.asarray(log_prob, dtype=float)
+    if log_prob.ndim != 2:
+        raise ValueError(f"log_prob must be 2-D, got shape {log_prob.shape}")
+    prior = check_array("prior", prior, (log_prob.shape[1],))
+    if (prior < 0).any() or not prior.any():
+        raise ValueError(f"prior must be >= 0 and not all 0, got {prior}")
+    with np.errstate(divide="ignore"):
+        joint = log_prob + np.log(prior / prior.sum())
+    total = logsumexp(joint, axis=1, keepdims=True)
+    if not np.isfinite(total).all():
+        bad = int((~np.isfinite(total)).sum())
+        raise ValueError(f"log_prob: {bad} rows fit no class (-inf or NaN)")
+    return np.exp(joint - total)
+
+
+def _cholesky(cov, ridge):
+    """Lower Cholesky factor of cov + ridge * identity."""
+    cov = cov + ridge * np.eye(len(cov), dtype=cov.dtype)
+    try:
+        return cholesky(cov, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError as error:
+        raise ValueError(
+            f"cov is not positive definite with a ridge of {ridge:g} "
+            f"({error}); try a larger ridge, or choose a rank"
+        ) from None

@@ -1,0 +1,102 @@
+"""Pictures of many digits at once."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils.checks import check_array, check_count
+
+__all__ = ["draw_grid"]
+
+GAP = 2  # pixels between tiles
+
+
+def draw_grid(
+    x,
+    n_columns=10,
+    *,
+    ax=None,
+    scale=(0, 1),
+    labels=None,
+    row_labels=None,
+    column_labels=None,
+    cmap="gray_r",
+):
+    """Draw rows of pixels as one mosaic of square images.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, side * side) or (n, side, side)
+        Filled in row by row, from the top left.
+    n_columns : int
+    ax : matplotlib.axes.Axes, optional
+        By default a new figure of a fitting height.
+    scale : (float, float) or "each"
+        The values drawn white and black, for all images alike; what lies
+        outside is clipped. "each" stretches each image from its own least to
+        its own largest value.
+    labels : sequence of n values, optional
+        Written in the corner of each image.
+    row_labels, column_labels : sequence of values, optional
+        Written beside each row and above each column.
+    cmap : str
+        Matplotlib colour map.
+
+    Raises
+    ------
+    ValueError
+        If the images are not square, or there are too few or too many labels.
+    """
+    images = _as_images(x)
+    n_columns = check_count("n_columns", n_columns, 1)
+    n, side = images.shape[:2]
+    n_rows = -(-n // n_columns)
+    for name, given, wanted in [
+        ("labels", labels, n),
+        ("row_labels", row_labels, n_rows),
+        ("column_labels", column_labels, n_columns),
+    ]:
+        if given is not None and len(given) != wanted:
+            raise ValueError(f"{name} must have {wanted}, got {len(given)}")
+    low, high = (0, 1) if isinstance(scale, str) else scale
+    if isinstance(scale, str):
+        if scale != "each":
+            raise ValueError(f"scale must be (low, high) or 'each': {scale!r}")
+        images = images - images.min(axis=(1, 2), keepdims=True)
+        largest = images.max(axis=(1, 2), keepdims=True)
+        images = images / np.where(largest > 0, largest, 1)
+    step = side + GAP
+    mosaic = np.full((n_rows * step - GAP, n_columns * step - GAP), np.nan)
+    for i, image in enumerate(images):
+        top, left = (step * j for j in divmod(i, n_columns))
+        mosaic[top : top + side, left : left + side] = image
+    if ax is None:
+        width = plt.rcParams["figure.figsize"][0]
+        _, ax = plt.subplots(figsize=(width, width * n_rows / n_columns))
+    ax.imshow(mosaic, cmap=cmap, vmin=low, vmax=high)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    middle = (side - 1) / 2
+    rows, columns = row_labels or [], column_labels or []
+    ax.set_yticks(middle + step * np.arange(len(rows)), rows)
+    ax.set_xticks(middle + step * np.arange(len(columns)), columns)
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    for i, label in enumerate(labels if labels is not None else []):
+        top, left = (step * j for j in divmod(i, n_columns))
+        ax.text(left, top, str(label), color="C0", va="top", fontsize="small")
+
+
+def _as_images(x):
+    """Array of shape (n, side, side), from rows or images."""
+    x = np.asarray(x)
+    if x.ndim == 2:
+        side = int(np.sqrt(x.shape[1]))
+        if side * side != x.shape[1]:
+            raise ValueError(
+                f"x must have side * side columns, got shape {x.shape}"
+            )
+        x = x.reshape(len(x), side, side)
+    x = check_array("x", x, (None, None, None))
+    if len(x) == 0 or x.shape[1] != x.shape[2]:
+        raise ValueError(f"x must hold square images, got shape {x.shape}")
+    return x

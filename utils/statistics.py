@@ -1,0 +1,203 @@
+"""Count, sum and cross product of each class: all that a Gaussian needs."""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from utils.checks import check_count, check_labels, check_rows
+
+__all__ = ["ClassStatistics", "class_statistics", "statistics_from_chunks"]
+
+# With |x - 128| <= 2**7, the products of 2**10 rows add up to 2**24 at most,
+# the largest range in which float32 holds each whole number.
+CENTRE, BLOCK = 128, 1024
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStatistics:
+    """Sufficient statistics of the rows of each class.
+
+    Two of them add up: ``a + b`` are the statistics of the rows of both. Those
+    of uint8 rows are whole numbers, hence the same for any chunking, order of
+    adding, thread count or machine.
+
+    Attributes
+    ----------
+    count : int64 ndarray of shape (n_classes,)
+    sum : ndarray of shape (n_classes, d)
+        Sum of the rows; int64 for uint8 rows, else float64.
+    cross : ndarray of shape (n_classes, d, d)
+        For uint8 rows, the sum of x x^T as int64. For floats, the sum of
+        (x - mean) (x - mean)^T as float64.
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample
+    variance, The American Statistician 37(3), for the sum of floats.
+    """
+
+    count: np.ndarray
+    sum: np.ndarray
+    cross: np.ndarray
+
+    @property
+    def exact(self):
+        """Whether the statistics are whole numbers (of uint8 rows)."""
+        return self.cross.dtype == np.int64
+
+    @property
+    def mean(self):
+        """Mean of each class: float64 ndarray of shape (n_classes, d)."""
+        self._check_count(1)
+        return self.sum / self.count[:, None]
+
+    def cov(self, label, ddof=0):
+        """Covariance of one class, in squared units of the rows.
+
+        Parameters
+        ----------
+        label : int
+        ddof : {0, 1}
+            Divide by count - ddof: 0 is maximum likelihood, 1 is unbiased.
+
+        Returns
+        -------
+        float64 ndarray of shape (d, d)
+
+        Raises
+        ------
+        ValueError
+            If the class has fewer than two rows.
+        """
+        label = check_count("label", label)
+        if label >= len(self.count):
+            raise ValueError(
+                f"label must be below {len(self.count)}, got {label}"
+            )
+        if ddof not in (0, 1):
+            raise ValueError(f"ddof must be 0 or 1, got {ddof!r}")
+        self._check_count(2, label)
+        n, scatter = self.count[label], self.cross[label]
+        if self.exact:
+            # about the nearest whole number to the mean, to lose no digit
+            total = self.sum[label]
+            near = (2 * total + n) // (2 * n)
+            rest = total - n * near
+            scatter = scatter - np.outer(near, total) - np.outer(rest, near)
+            scatter = scatter - np.outer(rest, rest) / n
+        return scatter / (n - ddof)
+
+    def __add__(self, other):
+        if not isinstance(other, ClassStatistics):
+            return NotImplemented
+        if self.sum.shape != other.sum.shape or self.exact != other.exact:
+            raise ValueError(
+                "statistics of different kinds do not add up: "
+                f"{self.sum.dtype} of shape {self.sum.shape} and "
+                f"{other.sum.dtype} of shape {other.sum.shape}"
+            )
+        cross = self.cross + other.cross
+        if not self.exact:
+            a, b = self.count[:, None], other.count[:, None]
+            gap = other.sum / np.maximum(b, 1) - self.sum / np.maximum(a, 1)
+            weight = a * b / np.maximum(a + b, 1)
+            cross += (weight * gap)[:, :, None] * gap[:, None, :]
+        return ClassStatistics(
+            self.count + other.count, self.sum + other.sum, cross
+        )
+
+    def _check_count(self, least, label=slice(None)):
+        if np.min(self.count[label]) < least:
+            raise ValueError(
+                f"each class needs at least {least} rows; the counts are "
+                f"{self.count.tolist()}"
+            )
+
+
+def class_statistics(x, y, n_classes=10):
+    """Count, sum and cross product of the rows of each class, in one pass.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d) or images of shape (n, height, width)
+        uint8, or floating and finite. A class may be absent.
+    y : int ndarray of shape (n,)
+        Classes, 0 to n_classes - 1.
+    n_classes : int
+
+    Returns
+    -------
+    ClassStatistics
+
+    Raises
+    ------
+    ValueError
+        If a shape, a dtype or a value does not fit.
+    """
+    n_classes = check_count("n_classes", n_classes, 1)
+    x = np.asarray(x)
+    if x.ndim == 3:
+        x = x.reshape(len(x), -1)
+    x = check_rows("x", x)
+    y = check_labels("y", y, len(x), n_classes)
+    if x.dtype == np.uint8:
+        one_class = _whole_numbers
+    elif x.dtype.kind == "f":
+        one_class = _floats
+    else:
+        raise ValueError(f"x must be uint8 or floating, got {x.dtype}")
+    d = x.shape[1]
+    dtype = np.int64 if x.dtype == np.uint8 else np.float64
+    total = np.zeros((n_classes, d), dtype)
+    cross = np.zeros((n_classes, d, d), dtype)
+    for label in range(n_classes):
+        one_class(x[y == label], total[label], cross[label])
+    return ClassStatistics(np.bincount(y, minlength=n_classes), total, cross)
+
+
+def statistics_from_chunks(chunks, n_classes=10):
+    """Statistics of rows that come in chunks, one chunk in memory at a time.
+
+    Parameters
+    ----------
+    chunks : iterable of (x, y)
+        Each as in `class_statistics`.
+    n_classes : int
+
+    Returns
+    -------
+    ClassStatistics
+
+    Raises
+    ------
+    ValueError
+        If there is no chunk, or a chunk does not fit.
+    """
+    parts = (class_statistics(x, y, n_classes) for x, y in chunks)
+    first = next(parts, None)
+    if first is None:
+        raise ValueError("chunks is empty")
+    return reduce(add, parts, first)
+
+
+def _whole_numbers(rows, total, cross):
+    """Add the sums over uint8 rows, exactly, by float32 products."""
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK].astype(np.float32) - CENTRE
+        cross += (block.T @ block).astype(np.int64)
+    total += rows.sum(axis=0, dtype=np.int64)
+    # from about CENTRE back to about 0
+    shift = CENTRE * total - len(rows) * CENTRE**2 // 2
+    cross += shift[:, None]
+    cross += shift
+
+
+def _floats(rows, total, cross):
+    """Add the sum of float rows, and of products about their mean."""
+    rows = rows.astype(np.float64)
+    total += rows.sum(axis=0)
+    if len(rows):
+        rows -= total / len(rows)
+    cross += rows.T @ rows
