@@ -7,6 +7,7 @@ publishes or forks this collection changes that one line and runs `make sync`.
     python tools/sync.py --check    names them, and fails if there are any
 """
 
+import base64
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
+PICTURE_FROM = "05_sampling_and_visualization.ipynb"  # README's picture
 
 SETUP = """\
 # Set-up, the same in each lesson: find the project; on Colab, fetch it first.
@@ -108,13 +110,14 @@ def sync_lesson(path, notebooks, facts):
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def lesson_table(notebooks):
+def lesson_table(notebooks, facts):
     """README's table: one row a lesson."""
-    rows = ["| lesson | the question |", "|---|---|"]
+    rows = ["| lesson | the question | run it online |", "|---|---|---|"]
     for name, notebook in notebooks.items():
         rows.append(
             f"| [{lesson_title(notebook)}](notebooks/{name}) "
-            f"| {lesson_question(notebook)} |"
+            f"| {lesson_question(notebook)} "
+            f"| {badges(f'notebooks/{name}', facts)} |"
         )
     return "\n".join(rows)
 
@@ -132,21 +135,29 @@ def between(text, mark, new):
     return text
 
 
+def drawn(notebook):
+    """README's picture: that at the top of a lesson, as bytes of a PNG."""
+    picture = notebook["cells"][1]["attachments"]["picture.png"]
+    return base64.b64decode(picture["image/png"])
+
+
 def synced(root):
-    """Yield (path, text) of each file as it should be."""
+    """Yield (path, content) of each file as it should be, as bytes."""
     facts = read_project(root)
     paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     notebooks = {p.name: json.loads(p.read_text("utf-8")) for p in paths}
     for path in paths:
-        yield path, sync_lesson(path, notebooks, facts)
+        yield path, sync_lesson(path, notebooks, facts).encode()
+        if path.name == PICTURE_FROM:
+            yield path.with_name("drawn.png"), drawn(notebooks[path.name])
 
     path = root / "README.md"
     if path.exists():
         text = path.read_text("utf-8")
         text = between(text, "badges", badges("notebooks", facts))
-        text = between(text, "lessons", lesson_table(notebooks))
+        text = between(text, "lessons", lesson_table(notebooks, facts))
         clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
-        yield path, between(text, "clone", clone)
+        yield path, between(text, "clone", clone).encode()
 
     path = root / "CITATION.cff"
     if path.exists():
@@ -158,20 +169,20 @@ def synced(root):
             f'repository-code: "{facts["url"]}"',
             text,
         )
-        yield path, text
+        yield path, text.encode()
 
 
 def main(arguments):
     """Write the stale files, or with --check fail if there are any."""
     stale = [
-        (path, text)
-        for path, text in synced(ROOT)
-        if path.read_text("utf-8") != text
+        (path, content)
+        for path, content in synced(ROOT)
+        if not path.exists() or path.read_bytes() != content
     ]
-    for path, text in stale:
+    for path, content in stale:
         print(f"stale: {path.relative_to(ROOT)}")
         if "--check" not in arguments:
-            path.write_text(text, "utf-8", newline="\n")
+            path.write_bytes(content)
     return 1 if stale and "--check" in arguments else 0
 
 

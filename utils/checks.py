@@ -3,7 +3,7 @@
 Each one raises a ValueError that names the argument and what arrived.
 """
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -12,6 +12,7 @@ __all__ = [
     "check_count",
     "check_cov",
     "check_labels",
+    "check_number",
     "check_rng",
     "check_rows",
 ]
@@ -39,7 +40,10 @@ def check_array(name, array, shape, kinds="fiu"):
     ValueError
         On another shape or dtype, or where a value is NaN or infinite.
     """
-    array = np.asarray(array)
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
     fits = array.ndim == len(shape) and all(
         want in (None, got)
         for want, got in zip(shape, array.shape, strict=True)
@@ -85,14 +89,24 @@ def check_count(name, n, least=0):
     return int(n)
 
 
+def check_number(name, value, least=0):
+    """Check that a value is a finite number, and not below `least`."""
+    fits = isinstance(value, Real) and not isinstance(value, bool)
+    if not (fits and np.isfinite(value) and value >= least):
+        raise ValueError(
+            f"{name} must be a finite number >= {least}, got {value!r}"
+        )
+    return value
+
+
 def check_cov(name, cov, d=None):
-    """Check that a matrix of shape (d, d) is symmetric."""
+    """Check that a matrix of shape (d, d), d > 0, is symmetric."""
     cov = check_array(name, cov, (d, d), kinds="f")
-    if cov.shape[0] != cov.shape[1]:
+    if cov.shape[0] != cov.shape[1] or cov.size == 0:
         raise ValueError(f"{name} must be square, got shape {cov.shape}")
-    scale = np.abs(cov).max(initial=0)
+    scale = np.abs(cov).max()
     eps = np.finfo(cov.dtype).eps
-    gap = np.abs(cov - cov.T).max(initial=0)
+    gap = np.abs(cov - cov.T).max()
     if gap > 100 * eps * scale:
         raise ValueError(
             f"{name} is not symmetric: entries differ by {gap:.2g}"

@@ -17,6 +17,7 @@ from utils.checks import (
     check_array,
     check_count,
     check_cov,
+    check_number,
     check_rng,
     check_rows,
 )
@@ -60,8 +61,7 @@ class Gaussian:
         """
         n = check_count("n", n)
         check_rng("rng", rng)
-        if not (np.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be >= 0, got {temperature!r}")
+        check_number("temperature", temperature)
         z = rng.standard_normal((n, self.factor.shape[1]))
         return self.mean + temperature * (z @ self.factor.T)
 
@@ -86,7 +86,8 @@ class Gaussian:
             If x does not fit, or the distribution has no density.
         """
         d, rank = self.factor.shape
-        if rank != d or np.triu(self.factor, 1).any():
+        scale = np.diag(self.factor)
+        if rank != d or np.triu(self.factor, 1).any() or scale.min() <= 0:
             raise ValueError(
                 f"a Gaussian of rank {rank} in {d} dimensions was fitted by "
                 "rank and keeps no triangular factor; for a density fit it "
@@ -102,7 +103,7 @@ class Gaussian:
             check_finite=False,
         )
         distance2 = np.einsum("dn,dn->n", z, z, dtype=np.float64)
-        half_log_det = np.log(np.diag(self.factor)).sum()
+        half_log_det = np.log(scale).sum()
         return -0.5 * (distance2 + d * np.log(2 * np.pi)) - half_log_det
 
 
@@ -132,8 +133,7 @@ def fit_gaussian(mean, cov, ridge=0.0, rank=None):
     """
     mean = check_array("mean", mean, (None,))
     cov = check_cov("cov", cov, len(mean))
-    if not (np.isfinite(ridge) and ridge >= 0):
-        raise ValueError(f"ridge must be >= 0, got {ridge!r}")
+    check_number("ridge", ridge)
     if rank is None:
         return Gaussian(mean, _cholesky(cov, ridge))
     d = len(mean)
@@ -143,13 +143,8 @@ def fit_gaussian(mean, cov, ridge=0.0, rank=None):
             f"rank must be at most {d} and stand without a ridge; "
             f"got rank {rank} and ridge {ridge}"
         )
+    _check_semi_definite(cov)
     variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
-    tolerance = d * np.finfo(cov.dtype).eps * max(variance[-1], 0)
-    if variance[0] < -tolerance:
-        raise ValueError(
-            f"cov is not positive semi-definite: an eigenvalue is "
-            f"{variance[0]:.3g}"
-        )
     # an eigenvector's sign is free: make its largest entry positive
     largest = np.abs(vectors).argmax(axis=0)
     vectors *= np.sign(vectors[largest, np.arange(rank)])
@@ -185,6 +180,7 @@ def conditional(mean, cov, known, values):
     cov = check_cov("cov", cov, len(mean))
     known = check_array("known", known, (len(mean),), kinds="b")
     values = check_rows("values", values, int(known.sum()))
+    _check_semi_definite(cov)
     across = cov[np.ix_(~known, known)]
     try:
         gain = cho_solve(cho_factor(cov[np.ix_(known, known)]), across.T).T
@@ -218,9 +214,12 @@ def class_posterior(log_prob, prior):
         If a shape does not fit, prior is negative or zero throughout, or a
         row has no class of positive density.
     """
-    log_prob = np.asarray(log_prob, dtype=float)
-    if log_prob.ndim != 2:
-        raise ValueError(f"log_prob must be 2-D, got shape {log_prob.shape}")
+    log_prob = np.asarray(log_prob)
+    if log_prob.ndim != 2 or log_prob.dtype.kind not in "fiu":
+        raise ValueError(
+            "log_prob must be numbers of shape (n, n_classes), got "
+            f"{log_prob.dtype} of shape {log_prob.shape}"
+        )
     prior = check_array("prior", prior, (log_prob.shape[1],))
     if (prior < 0).any() or not prior.any():
         raise ValueError(f"prior must be >= 0 and not all 0, got {prior}")
@@ -231,6 +230,15 @@ def class_posterior(log_prob, prior):
         bad = int((~np.isfinite(total)).sum())
         raise ValueError(f"log_prob: {bad} rows fit no class (-inf or NaN)")
     return np.exp(joint - total)
+
+
+def _check_semi_definite(cov):
+    """Check that no eigenvalue is below 0 by more than rounding."""
+    tolerance = len(cov) * np.finfo(cov.dtype).eps * np.trace(cov)
+    try:
+        _cholesky(cov, max(tolerance, np.finfo(cov.dtype).tiny))
+    except ValueError:
+        raise ValueError("cov has a negative eigenvalue") from None
 
 
 def _cholesky(cov, ridge):

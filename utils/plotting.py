@@ -1,7 +1,10 @@
 """Pictures of many digits at once."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import Colormap
 
 from utils.checks import check_array, check_count
 
@@ -38,32 +41,25 @@ def draw_grid(
         Written in the corner of each image.
     row_labels, column_labels : sequence of values, optional
         Written beside each row and above each column.
-    cmap : str
-        Matplotlib colour map.
+    cmap : str or matplotlib.colors.Colormap
 
     Raises
     ------
     ValueError
-        If the images are not square, or there are too few or too many labels.
+        If an argument does not fit; no figure is left behind.
     """
     images = _as_images(x)
     n_columns = check_count("n_columns", n_columns, 1)
     n, side = images.shape[:2]
     n_rows = -(-n // n_columns)
-    for name, given, wanted in [
-        ("labels", labels, n),
-        ("row_labels", row_labels, n_rows),
-        ("column_labels", column_labels, n_columns),
-    ]:
-        if given is not None and len(given) != wanted:
-            raise ValueError(f"{name} must have {wanted}, got {len(given)}")
-    low, high = (0, 1) if isinstance(scale, str) else scale
-    if isinstance(scale, str):
-        if scale != "each":
-            raise ValueError(f"scale must be (low, high) or 'each': {scale!r}")
-        images = images - images.min(axis=(1, 2), keepdims=True)
-        largest = images.max(axis=(1, 2), keepdims=True)
-        images = images / np.where(largest > 0, largest, 1)
+    labels = _as_labels("labels", labels, n)
+    row_labels = _as_labels("row_labels", row_labels, n_rows)
+    column_labels = _as_labels("column_labels", column_labels, n_columns)
+    images, low, high = _on_scale(images, scale)
+    if not (isinstance(cmap, Colormap) or cmap in plt.colormaps()):
+        raise ValueError(f"cmap must be a colour map or name one: {cmap!r}")
+    if not isinstance(ax, plt.Axes | None):
+        raise ValueError(f"ax must be Axes or None, got {type(ax).__name__}")
     step = side + GAP
     mosaic = np.full((n_rows * step - GAP, n_columns * step - GAP), np.nan)
     for i, image in enumerate(images):
@@ -77,26 +73,51 @@ def draw_grid(
     for spine in ax.spines.values():
         spine.set_visible(False)
     middle = (side - 1) / 2
-    rows, columns = row_labels or [], column_labels or []
-    ax.set_yticks(middle + step * np.arange(len(rows)), rows)
-    ax.set_xticks(middle + step * np.arange(len(columns)), columns)
+    ax.set_yticks(middle + step * np.arange(len(row_labels)), row_labels)
+    ax.set_xticks(middle + step * np.arange(len(column_labels)), column_labels)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
-    for i, label in enumerate(labels if labels is not None else []):
+    for i, label in enumerate(labels):
         top, left = (step * j for j in divmod(i, n_columns))
-        ax.text(left, top, str(label), color="C0", va="top", fontsize="small")
+        ax.text(left, top, label, color="C0", va="top", fontsize="small")
+
+
+def _as_labels(name, labels, n):
+    """List of n texts, or an empty one for None."""
+    if labels is None:
+        return []
+    labels = [str(label) for label in labels]
+    if len(labels) != n:
+        raise ValueError(f"{name} must have {n}, got {len(labels)}")
+    return labels
+
+
+def _on_scale(images, scale):
+    """The images, and the values that are drawn white and black."""
+    if isinstance(scale, str) and scale == "each":
+        images = images - images.min(axis=(1, 2), keepdims=True).astype(float)
+        largest = images.max(axis=(1, 2), keepdims=True)
+        return images / np.where(largest > 0, largest, 1), 0, 1
+    limits = np.asarray(scale)
+    fits = limits.shape == (2,) and limits.dtype.kind in "fiu"
+    if not (fits and np.isfinite(limits).all() and limits[0] < limits[1]):
+        raise ValueError(
+            "scale must be (low, high) with low < high, or 'each'; "
+            f"got {scale!r}"
+        )
+    return images, *limits.tolist()
 
 
 def _as_images(x):
     """Array of shape (n, side, side), from rows or images."""
     x = np.asarray(x)
     if x.ndim == 2:
-        side = int(np.sqrt(x.shape[1]))
+        side = math.isqrt(x.shape[1])
         if side * side != x.shape[1]:
             raise ValueError(
                 f"x must have side * side columns, got shape {x.shape}"
             )
         x = x.reshape(len(x), side, side)
     x = check_array("x", x, (None, None, None))
-    if len(x) == 0 or x.shape[1] != x.shape[2]:
+    if x.size == 0 or x.shape[1] != x.shape[2]:
         raise ValueError(f"x must hold square images, got shape {x.shape}")
     return x

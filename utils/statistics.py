@@ -79,15 +79,18 @@ class ClassStatistics:
         if ddof not in (0, 1):
             raise ValueError(f"ddof must be 0 or 1, got {ddof!r}")
         self._check_count(2, label)
-        n, scatter = self.count[label], self.cross[label]
+        n, cross = self.count[label], self.cross[label]
         if self.exact:
             # about the nearest whole number to the mean, to lose no digit
             total = self.sum[label]
             near = (2 * total + n) // (2 * n)
             rest = total - n * near
-            scatter = scatter - np.outer(near, total) - np.outer(rest, near)
-            scatter = scatter - np.outer(rest, rest) / n
-        return scatter / (n - ddof)
+            shift = np.outer(near, total)
+            shift += np.outer(rest, near)
+            scatter = np.outer(rest, rest / -n)
+            scatter += np.subtract(cross, shift, out=shift)
+            cross = scatter
+        return cross / (n - ddof)
 
     def __add__(self, other):
         if not isinstance(other, ClassStatistics):
@@ -139,7 +142,8 @@ def class_statistics(x, y, n_classes=10):
     n_classes = check_count("n_classes", n_classes, 1)
     x = np.asarray(x)
     if x.ndim == 3:
-        x = x.reshape(len(x), -1)
+        n, height, width = x.shape
+        x = x.reshape(n, height * width)
     x = check_rows("x", x)
     y = check_labels("y", y, len(x), n_classes)
     if x.dtype == np.uint8:
@@ -175,23 +179,57 @@ def statistics_from_chunks(chunks, n_classes=10):
     ValueError
         If there is no chunk, or a chunk does not fit.
     """
-    parts = (class_statistics(x, y, n_classes) for x, y in chunks)
+    parts = (class_statistics(*_pair(chunk), n_classes) for chunk in chunks)
     first = next(parts, None)
     if first is None:
         raise ValueError("chunks is empty")
     return reduce(add, parts, first)
 
 
+def _pair(chunk):
+    """A chunk of rows and their labels."""
+    try:
+        x, y = chunk
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"chunks must give pairs (x, y), got {type(chunk).__name__}"
+        ) from None
+    return x, y
+
+
 def _whole_numbers(rows, total, cross):
-    """Add the sums over uint8 rows, exactly, by float32 products."""
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK].astype(np.float32) - CENTRE
-        cross += (block.T @ block).astype(np.int64)
+    """Fill in the sums over uint8 rows, exactly, by float32 products.
+
+    Blank pixels add nothing: those that are blank in most rows are left to
+    the few rows that have ink there.
+    """
     total += rows.sum(axis=0, dtype=np.int64)
+    often = np.flatnonzero(total > len(rows))
+    seldom = np.flatnonzero((total > 0) & (total <= len(rows)))
+    cross[np.ix_(often, often)] = _products(
+        rows.take(often, axis=1), len(often)
+    )
+    inked = rows.take(seldom, axis=1).any(axis=1)
+    both = np.concatenate([seldom, often])
+    strip = _products(rows[inked].take(both, axis=1), len(seldom))
+    cross[np.ix_(seldom, both)] = strip
+    cross[np.ix_(both, seldom)] = strip.T
+
+
+def _products(rows, k):
+    """Sum of x[:k] x^T over uint8 rows, as int64."""
+    d = rows.shape[1]
+    total, products = np.zeros(d), np.zeros((k, d))
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK].astype(np.float32)
+        block -= CENTRE
+        total += block.sum(axis=0)
+        products += block[:, :k].T @ block
     # from about CENTRE back to about 0
-    shift = CENTRE * total - len(rows) * CENTRE**2 // 2
-    cross += shift[:, None]
-    cross += shift
+    shift = CENTRE * total + len(rows) * CENTRE**2 / 2
+    products += shift
+    products += shift[:k, None]
+    return products.astype(np.int64)
 
 
 def _floats(rows, total, cross):

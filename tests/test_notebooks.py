@@ -1,0 +1,203 @@
+"""The lessons keep the rules, and both the rules and nbval bite."""
+
+import copy
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from rules import code_cells, code_lines, complaints, tags
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SAMPLE = ROOT / "notebooks" / "03_multivariate_normal.ipynb"  # the quickest
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_keeps_the_rules(path):
+    assert complaints(path) == []
+
+
+def first(notebook, tag):
+    """First cell with a tag."""
+    return next(c for c in notebook.cells if tag in tags(c))
+
+
+def strip(notebook):
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+
+
+def untag(notebook):
+    for cell in [c for c in code_cells(notebook) if "set-up" not in tags(c)]:
+        cell.metadata.pop("tags", None)
+
+
+def add_equation(notebook):
+    text = nbformat.v4.new_markdown_cell("So\n\n$$\na = b\n$$\n")
+    notebook.cells.insert(-4, text)
+
+
+def fail_check(notebook):
+    cell = first(notebook, "check-formula")
+    for out in cell.outputs:
+        if "text" in out:
+            out.text = out.text.replace("True", "False")
+
+
+def swap_headings(notebook):
+    for cell in notebook.cells:
+        for a, b in [("Exercises", "-"), ("Check yourself", "Exercises")]:
+            cell.source = cell.source.replace(f"## {a}", f"## {b}")
+
+
+def set_source(tag, source):
+    def spoil(notebook):
+        first(notebook, tag).source = source
+
+    return spoil
+
+
+def add_output(**output):
+    def spoil(notebook):
+        out = nbformat.v4.new_output(**output)
+        first(notebook, "nbval-check-output").outputs.append(out)
+
+    return spoil
+
+
+def replace(old, new):
+    def spoil(notebook):
+        assert any(re.search(old, cell.source) for cell in notebook.cells)
+        for cell in notebook.cells:
+            cell.source = re.sub(old, new, cell.source)
+
+    return spoil
+
+
+def append(text):
+    def spoil(notebook):
+        notebook.cells[2 if text.startswith("x =") else 1].source += text
+
+    return spoil
+
+
+def error_output():
+    return add_output(
+        output_type="error", ename="E", evalue="e", traceback=["e"]
+    )
+
+
+def data_output(kind):
+    return add_output(output_type="display_data", data={kind: "{}"})
+
+
+SPOILERS = {
+    "stripped": (strip, "a tagged cell is not executed"),
+    "stripped, counts": (strip, "execution counts are"),
+    "tags lost": (untag, "0 cells tagged nbval-check-output"),
+    "picture lost": (untag, "0 cells tagged picture"),
+    "equation added": (add_equation, "an equation without a check: a = b"),
+    "check false": (fail_check, "a check does not print True"),
+    "headings": (swap_headings, "the last headings must be"),
+    "set-up": (set_source("set-up", "import os"), "one set-up cell"),
+    "long cell": (set_source("picture", "x = 1\n" * 26), "26 code lines"),
+    "wide": (set_source("picture", f"x = '{'x' * 80}'"), "wider than 79"),
+    "defs": (set_source("picture", "def f(): pass\n" * 11), "functions and"),
+    "error": (error_output(), "an error is stored"),
+    "svg": (data_output("image/svg+xml"), "an output of image/svg+xml"),
+    "widget": (
+        data_output("application/vnd.jupyter.widget-view+json"),
+        "an output of application/vnd.jupyter.widget",
+    ),
+    "stderr": (
+        add_output(output_type="stream", name="stderr", text="warning"),
+        "stderr is stored",
+    ),
+    "address": (
+        add_output(output_type="stream", name="stdout", text="0x7f001122"),
+        "prints an address",
+    ),
+    "label": (replace(r"\*\*You need\*\*", "You need"), "opening has the lab"),
+    "badge": (replace("mybinder", "binder"), "has no badge of mybinder"),
+    "link": (append(" [x](no_such_file.md)"), "leads nowhere: no_such_file"),
+    "anchor": (append(" [x](#No-such-heading)"), "heading is not there"),
+    "address form": (append(" [x](http://x)"), "not an address: http://x"),
+    "alt": (append(" ![](attachment:picture.png)"), "has no text beside it"),
+    "attachment": (append(" ![x](attachment:a.png)"), "a.png is missing"),
+    "words": (append(" word" * 2500), "words, at most 2500"),
+    "tone": (append(" It is just so."), "the prose says 'just'"),
+    "bullet": (append("\n\n- x\n- x\n- x\n- x"), "bullets, not 3 to 5"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILERS)
+def test_rules_bite(name):
+    spoil, complaint = SPOILERS[name]
+    notebook = nbformat.read(SAMPLE, as_version=4)
+    before = complaints(SAMPLE, notebook)
+    spoiled = copy.deepcopy(notebook)
+    spoil(spoiled)
+    new = set(complaints(SAMPLE, spoiled)) - set(before)
+    assert [line for line in new if complaint in line], new
+
+
+def test_rules_on_the_notebook_as_a_whole():
+    notebook = nbformat.read(SAMPLE, as_version=4)
+    notebook.metadata["widgets"] = {}
+    notebook.cells[0].metadata["execution"] = {}
+    notebook.cells[0].source += "x" * 1_000_000
+    found = "\n".join(complaints(SAMPLE, notebook))
+    for complaint in [
+        "metadata are not those of make refresh",
+        "cell metadata {'execution'}",
+        "at most 1,000,000",
+    ]:
+        assert complaint in found
+
+
+def test_code_lines():
+    source = '"""Doc\nstring."""\n\n# note\nx = """a\nb"""\ny = [\n    1,\n]\n'
+    assert code_lines(source) == 5
+    assert code_lines('def f():\n    """Doc."""\n    return 1\n') == 2
+
+
+def change_a_number(notebook):
+    """Change the first digit that is stored in the last tagged cell."""
+    cell = [c for c in notebook.cells if "nbval-check-output" in tags(c)][-1]
+    text = next(out for out in cell.outputs if "text" in out)
+    other = re.sub(
+        r"\d", lambda d: str((int(d[0]) + 1) % 10), text.text, count=1
+    )
+    assert other != text.text
+    text.text = other
+
+
+def test_nbval_bites(tmp_path):
+    """A changed number fails, and nothing else in the copy does."""
+    shutil.copytree(ROOT / "utils", tmp_path / "utils")
+    notebook = nbformat.read(SAMPLE, as_version=4)
+    checked = [
+        i
+        for i, c in enumerate(notebook.cells)
+        if "nbval-check-output" in tags(c) and "True" not in str(c.outputs)
+    ]
+    notebook.cells = notebook.cells[: checked[0] + 1]
+    nbformat.write(notebook, tmp_path / "as_stored.ipynb")
+    change_a_number(notebook)
+    nbformat.write(notebook, tmp_path / "changed.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-rf"]
+    command += ["--nbval-current-env", "--color=no", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, tmp_path], capture_output=True, text=True, cwd=tmp_path
+    )
+    last = f"Cell {len(code_cells(notebook)) - 1}"
+    failed = re.findall(r"(?m)^FAILED (.*)$", done.stdout)
+    assert len(failed) == 1, done.stdout + done.stderr
+    assert failed[0].startswith(f"changed.ipynb::{last} ")
+    assert "mismatch" in done.stdout
+    passed = 2 * len(code_cells(notebook)) - 1
+    assert f"1 failed, {passed} passed" in done.stdout

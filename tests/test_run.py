@@ -1,0 +1,161 @@
+"""tools/run.py: results, pages, errors, refreshed outputs."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import run
+from memory import peak_mb
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from pages import page_links
+
+FACTS = {"url": "https://github.com/a/b", "tag": "v1"}
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGNWi"
+)
+DRAW = f"""\
+from IPython.display import display
+display({{"image/png": "{PNG}"}}, raw=True)
+"""
+
+
+def lesson(number, code):
+    """A lesson of one line of code and one picture."""
+    opening = "*Why?*\n\n![dot](attachment:picture.png)"
+    cells = [
+        new_markdown_cell(f"# {number}. Lesson\n\n[next](02_two.ipynb)"),
+        new_markdown_cell(opening),
+        new_code_cell(code, metadata={"scrolled": True}),
+        new_code_cell(DRAW, metadata={"tags": ["picture"]}),
+    ]
+    return new_notebook(cells=cells)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Project of two lessons; the second fails."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nversion = "1"\n'
+        '[project.urls]\nRepository = "https://github.com/a/b"\n'
+    )
+    (tmp_path / "notebooks" / "notation.md").write_text("# Notation\n\n$x$\n")
+    code = "import sys\nprint('old'.upper(), file=sys.stderr)\nprint(1 + 1)"
+    for name, text in [("01_one", code), ("02_two", "1 / 0")]:
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        nbformat.write(lesson(int(name[:2]), text), path)
+    (tmp_path / "tools").symlink_to(run.ROOT / "tools")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
+    before = {p: p.read_bytes() for p in (tree / "notebooks").iterdir()}
+    run.choose(["02_two"], ["2"])
+    assert run.main(["02"]) == 1
+    assert run.main([]) == 1
+    assert run.main(["1"]) == 0
+    assert before == {
+        p: p.read_bytes() for p in (tree / "notebooks").iterdir()
+    }
+    told = capsys.readouterr().out
+    assert "failed in cell [1]: ZeroDivisionError: division by zero" in told
+    assert "cell [1] warns: OLD" in told
+    assert (tree / "build/lessons/index.html").as_uri() in told
+
+    results = json.loads((tree / "build" / "run.json").read_text())
+    assert set(results) == {"01_one", "02_two"}
+    assert set(results["01_one"]) == {"seconds", "peak_mb"}
+    assert 20 < results["01_one"]["peak_mb"] < 200
+    assert "ZeroDivisionError" in results["02_two"]["error"]
+    out = tree / "build" / "lessons"
+    assert 'href="02_two.html"' in (out / "01_one.html").read_text("utf-8")
+    assert "ZeroDivisionError" in (out / "02_two.html").read_text("utf-8")
+    for name in ["01_one.png", "02_two.ipynb", "notation.html"]:
+        assert (out / name).exists()
+    assert not list(out.glob("*.part"))
+    index = (out / "index.html").read_text("utf-8")
+    assert "1. Lesson" in index and "Why?" in index and "failed in" in index
+    for page in out.glob("*.html"):
+        assert '<script src="http' not in page.read_text("utf-8")
+
+
+def test_refresh_stores_only_what_is_without_error(tree):
+    good, bad = (tree / "notebooks" / f"{n}.ipynb" for n in run_names(tree))
+    old = bad.read_bytes()
+    assert run.main(["--refresh"]) == 1
+    assert bad.read_bytes() == old
+    once = good.read_bytes()
+    assert run.main(["--refresh", "01"]) == 0
+    assert good.read_bytes() == once
+    notebook = nbformat.read(good, as_version=4)
+    assert notebook.metadata == run.METADATA
+    code = notebook.cells[2]
+    assert code.metadata == {} and code.execution_count == 1
+    assert [out.text for out in code.outputs] == ["2\n"]
+    picture = notebook.cells[1].attachments["picture.png"]["image/png"]
+    assert picture == PNG
+    assert once.startswith(b'{\n "cells"') and once.endswith(b"}\n")
+
+
+def run_names(tree):
+    return sorted(p.stem for p in (tree / "notebooks").glob("*.ipynb"))
+
+
+def test_slow_cell_and_dead_kernel(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "CELL_SECONDS", 1)
+    slow = run.execute(lesson(1, "import time; time.sleep(60)"), tmp_path)
+    assert "cell [1]: took longer than 1 s" in slow["error"]
+    monkeypatch.setattr(run, "CELL_SECONDS", 30)
+    dead = run.execute(lesson(1, "import os; os._exit(1)"), tmp_path)
+    assert "cell [1]: its kernel died" in dead["error"]
+    assert dead["peak_mb"] is None
+
+
+def test_unknown_lesson_lists_those_there():
+    names = ["01_one", "10_ten"]
+    with pytest.raises(
+        SystemExit, match="no lesson '0'.*\n  01_one\n  10_ten"
+    ):
+        run.choose(names, ["0"])
+    assert run.choose(names, []) == names
+    for word in ["10", "10_ten", "notebooks/10_ten.ipynb"]:
+        assert run.choose(names, [word]) == ["10_ten"]
+
+
+def test_links_lead_to_pages():
+    for link, led in [
+        ("02_two.ipynb", "02_two.html"),
+        ("02_two.ipynb#Part", "02_two.html#Part"),
+        ("../README.md", "index.html"),
+        ("notation.md", "notation.html"),
+        ("../utils/data.py", "https://github.com/a/b/blob/v1/utils/data.py"),
+        ("#Part", "#Part"),
+        ("https://x.org/a.ipynb", "https://x.org/a.ipynb"),
+    ]:
+        page = f'<a href="{link}">x</a>'
+        assert page_links(page, FACTS) == f'<a href="{led}">x</a>'
+    badge = (
+        '<a href="https://x.org"><img alt="Open" src="https://x.org/b"></a>'
+    )
+    assert page_links(badge, FACTS) == '<a href="https://x.org">Open</a>'
+
+
+def test_peak_memory_is_of_this_process_alone():
+    """200 MB held a moment ago count; the parent's 200 MB do not."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import memory; "
+    code += "{}; print(memory.peak_mb())"
+    tools = str(run.ROOT / "tools")
+    held = bytearray(200 * 2**20)
+    peaks = [
+        float(
+            subprocess.check_output(
+                [sys.executable, "-c", code.format(line), tools]
+            )
+        )
+        for line in ["pass", "x = bytearray(200 * 2**20); del x"]
+    ]
+    assert peaks[0] < 100 and 190 < peaks[1] < 300
+    assert peak_mb() > len(held) / 2**20

@@ -1,0 +1,108 @@
+"""Pages of build/lessons: one a lesson, the notation, and an index.
+
+They need no network: MathJax is copied beside them.
+"""
+
+import base64
+import copy
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import jupyter_server_mathjax
+import nbformat
+from jinja2 import Environment, FileSystemLoader
+from nbconvert import HTMLExporter
+from sync import lesson_question, lesson_title, read_project
+
+TOOLS = Path(__file__).resolve().parent
+TEMPLATES = FileSystemLoader(TOOLS)
+MATHJAX = "mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"
+
+
+def write_text(path, text):
+    """Write a file at once, so that nobody meets half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(part, path)
+
+
+def copy_mathjax(out):
+    """Copy what the pages need of MathJax: TeX in, HTML out, one font."""
+    static = Path(jupyter_server_mathjax.__file__).parent / "static"
+    skip = shutil.ignore_patterns("localization", "SVG", "a11y")
+    shutil.copytree(static, out / "mathjax", ignore=skip, dirs_exist_ok=True)
+
+
+def page_links(page, facts):
+    """Lead links to the pages of files, and put words for remote images."""
+
+    def lead(link):
+        target, anchor = link[1], link[2] or ""
+        if target == "../README.md":
+            target = "index.html"
+        elif target.startswith("../"):
+            target = f"{facts['url']}/blob/{facts['tag']}/{target[3:]}"
+        return f'href="{re.sub(r"[.](ipynb|md)$", ".html", target)}{anchor}"'
+
+    page = re.sub(r'<img alt="([^"]*)" src="http[^>]*>', r"\1", page)
+    return re.sub(r'href="(?![a-z]+:|#)([^"#]+)(#[^"]*)?"', lead, page)
+
+
+def write_page(notebook, path, root):
+    """Write a notebook as a page, and its picture beside it."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:  # a lesson that failed may have no picture
+        if "picture.png" not in cell.get("attachments", {}):
+            missing = r"!\[[^]]*\]\(attachment:picture\.png\)"
+            cell.source = re.sub(missing, "", cell.source)
+    exporter = HTMLExporter(
+        extra_loaders=[TEMPLATES],
+        template_file="page.html.j2",
+        mathjax_url=MATHJAX,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    exporter.log.setLevel("ERROR")
+    name = {"metadata": {"name": lesson_title(notebook)}}
+    page, _ = exporter.from_notebook_node(notebook, resources=name)
+    write_text(path, page_links(page, read_project(root)))
+    for cell in notebook.cells:
+        if picture := cell.get("attachments", {}).get("picture.png"):
+            png = base64.b64decode(picture["image/png"])
+            path.with_suffix(".png").write_bytes(png)
+
+
+def write_notation(root, out):
+    """Write the page of notation."""
+    source = root / "notebooks" / "notation.md"
+    if source.exists():
+        text = nbformat.v4.new_markdown_cell(source.read_text("utf-8"))
+        notebook = nbformat.v4.new_notebook(cells=[text])
+        write_page(notebook, out / "notation.html", root)
+
+
+def write_index(root, out, paths, results, states):
+    """Write the page that lists the lessons, and how far they are."""
+    lessons = []
+    for name, path in paths.items():
+        notebook = json.loads(path.read_text("utf-8"))
+        lessons.append(
+            {
+                "name": name,
+                "title": lesson_title(notebook),
+                "question": lesson_question(notebook),
+                "state": states.get(name, ""),
+                "result": results.get(name),
+                "picture": (out / f"{name}.png").exists(),
+            }
+        )
+    page = Environment(loader=TEMPLATES, autoescape=True)
+    text = page.get_template("index.html.j2").render(
+        lessons=lessons,
+        busy=bool(states),
+        notation=(out / "notation.html").exists(),
+    )
+    write_text(out / "index.html", text)

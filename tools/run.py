@@ -1,0 +1,216 @@
+"""Execute the lessons and make pages of them, in build/lessons.
+
+    python tools/run.py                all lessons
+    python tools/run.py 05             one
+    python tools/run.py --refresh      also stores the outputs in notebooks/
+
+Each lesson has a kernel of its own. A lesson that fails keeps its page, with
+the error in it, and the others go on.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbclient.util import run_sync
+from pages import (
+    copy_mathjax,
+    write_index,
+    write_notation,
+    write_page,
+    write_text,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL_SECONDS = 300  # no cell may take longer
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+
+
+def choose(names, wanted):
+    """Names of the lessons asked for by number or name; all by default."""
+    chosen = []
+    for word in wanted:
+        stem = Path(word).name.removesuffix(".ipynb")
+        found = [n for n in names if stem == n or stem.zfill(2) == n[:2]]
+        if not found:
+            there = "\n  ".join(names)
+            sys.exit(f"There is no lesson {word!r}. There are:\n  {there}")
+        chosen += found
+    return chosen or list(names)
+
+
+def ask_peak_mb(client):
+    """Peak memory of a kernel in MB, asked without leaving a trace in it."""
+    file = str(ROOT / "tools" / "memory.py")
+    question = f"__import__('runpy').run_path({file!r})['peak_mb']()"
+    reply = run_sync(client.kc.execute_interactive)(
+        "", silent=True, user_expressions={"mb": question}, timeout=30
+    )
+    answer = reply["content"]["user_expressions"]["mb"]
+    return round(float(answer["data"]["text/plain"]))
+
+
+def execute(notebook, folder):
+    """Execute a notebook in place, in a new kernel.
+
+    Returns
+    -------
+    result : dict
+        seconds, peak_mb (None where the kernel died) and, where a cell
+        failed, error.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    result, start = {"seconds": 0, "peak_mb": None}, time.perf_counter()
+    alive = True
+    with client.setup_kernel():
+        for count, cell in enumerate(code, start=1):
+            index = notebook.cells.index(cell)
+            try:
+                client.execute_cell(cell, index, execution_count=count)
+            except CellExecutionError as error:
+                what = f"{error.ename}: {error.evalue}"
+            except CellTimeoutError:
+                alive, what = False, f"took longer than {CELL_SECONDS} s"
+            except DeadKernelError:
+                alive, what = False, "its kernel died; was memory short?"
+            else:
+                continue
+            result["error"] = f"cell [{count}]: {what}"
+            cell.execution_count = count
+            if not alive:
+                note = nbformat.v4.new_output(
+                    "error", ename="Stopped", evalue=what, traceback=[what]
+                )
+                cell.outputs.append(note)
+            break
+        if alive:
+            result["peak_mb"] = ask_peak_mb(client)
+    result["seconds"] = round(time.perf_counter() - start, 1)
+    return result
+
+
+def tidy(notebook):
+    """Keep of an executed notebook what is the same at each execution."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = [
+                out for out in cell.outputs if out.get("name") != "stderr"
+            ]
+        if "picture" in (tags or []):
+            attach_picture(notebook, cell)
+
+
+def attach_picture(notebook, cell):
+    """Show the figure of a cell where the text names picture.png."""
+    figures = [out.get("data", {}).get("image/png") for out in cell.outputs]
+    figures = [figure for figure in figures if figure]
+    for text in notebook.cells:
+        if figures and "attachment:picture.png" in text.source:
+            png = figures[-1].replace("\n", "")
+            text.attachments = {"picture.png": {"image/png": png}}
+
+
+def warnings_in(notebook):
+    """Lines that the cells of a notebook wrote to stderr."""
+    return [
+        f"    cell [{cell.execution_count}] warns: {out.text.strip()}"
+        for cell in notebook.cells
+        for out in cell.get("outputs", [])
+        if out.get("name") == "stderr"
+    ]
+
+
+def run_lesson(path, out, refresh):
+    """Execute one lesson, write its notebook and page; result and remarks."""
+    notebook = nbformat.read(path, as_version=4)
+    result = execute(notebook, path.parent)
+    remarks = warnings_in(notebook)
+    if "error" in result:
+        remarks.append(f"    failed in {result['error']}")
+    tidy(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    write_text(out / path.name, text)
+    write_page(notebook, out / f"{path.stem}.html", ROOT)
+    if refresh and "error" not in result:
+        write_text(path, text)
+    return result, remarks
+
+
+def run_lessons(paths, chosen, refresh):
+    """Run the lessons chosen one by one, with pages and progress lines."""
+    out, record = ROOT / "build" / "lessons", ROOT / "build" / "run.json"
+    out.mkdir(parents=True, exist_ok=True)
+    copy_mathjax(out)
+    write_notation(ROOT, out)
+    results = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    results = {
+        name: result
+        for name, result in results.items()
+        if name in paths and name not in chosen
+    }
+    states = dict.fromkeys(chosen, "waiting")
+    for name in chosen:
+        print(f"{name:40}", end=" ", flush=True)
+        states[name] = "running"
+        write_index(ROOT, out, paths, results, states)
+        result, remarks = run_lesson(paths[name], out, refresh)
+        results[name] = result
+        del states[name]
+        write_text(record, json.dumps(results, indent=1, sort_keys=True))
+        mb = "?" if result["peak_mb"] is None else result["peak_mb"]
+        print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
+    write_index(ROOT, out, paths, results, states)
+    print(f"Open {(out / 'index.html').as_uri()}")
+    return int(any("error" in results[name] for name in chosen))
+
+
+def main(arguments):
+    """Read the command line, and run the lessons asked for."""
+    parser = argparse.ArgumentParser(description="Execute the lessons.")
+    parser.add_argument("lesson", nargs="*", help="number or name, as in 05")
+    parser.add_argument(
+        "--refresh", action="store_true", help="store the outputs as well"
+    )
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    paths = {path.stem: path for path in paths}
+    chosen = choose(list(paths), options.lesson)
+    return run_lessons(paths, chosen, options.refresh)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
