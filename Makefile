@@ -33,7 +33,7 @@ refresh: setup ## the same, and store the outputs in notebooks/
 	@$(VENV) tools/run.py --refresh $(LESSON)
 
 lab: setup ## open JupyterLab in notebooks/
-	@cd notebooks && ../$(VENV) -m jupyterlab
+	@$(VENV) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
 
 test: setup ## ruff, the tests, and each stored number of the lessons
 	@$(VENV) -m pytest

@@ -68,6 +68,8 @@ def write_page(notebook, path, root):
     exporter.log.setLevel("ERROR")
     name = {"metadata": {"name": lesson_title(notebook)}}
     page, _ = exporter.from_notebook_node(notebook, resources=name)
+    nobody = "No description has been provided for this image"
+    page = page.replace(nobody, "Figure, described in the text beside it")
     write_text(path, page_links(page, read_project(root)))
     for cell in notebook.cells:
         if picture := cell.get("attachments", {}).get("picture.png"):

@@ -87,7 +87,7 @@ class ClassStatistics:
             rest = total - n * near
             shift = np.outer(near, total)
             shift += np.outer(rest, near)
-            scatter = np.outer(rest, rest / -n)
+            scatter = np.outer(rest, rest) / -n
             scatter += np.subtract(cross, shift, out=shift)
             cross = scatter
         return cross / (n - ddof)
@@ -105,8 +105,8 @@ class ClassStatistics:
         if not self.exact:
             a, b = self.count[:, None], other.count[:, None]
             gap = other.sum / np.maximum(b, 1) - self.sum / np.maximum(a, 1)
-            weight = a * b / np.maximum(a + b, 1)
-            cross += (weight * gap)[:, :, None] * gap[:, None, :]
+            gap *= np.sqrt(a * b / np.maximum(a + b, 1))
+            cross += gap[:, :, None] * gap[:, None, :]
         return ClassStatistics(
             self.count + other.count, self.sum + other.sum, cross
         )
