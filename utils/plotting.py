@@ -64,15 +64,15 @@ def draw_grid(
         _, ax = plt.subplots(figsize=(width, width * n_rows / n_columns))
     mosaic = _mosaic(images, corners, n_rows, n_columns)
     ax.imshow(mosaic, cmap=cmap, vmin=low, vmax=high)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
     _label_edges(ax, side, row_labels, column_labels)
     for (top, left), label in zip(corners, labels, strict=False):
         ax.text(left, top, label, color="C0", va="top", fontsize="small")
 
 
 def _label_edges(ax, side, row_labels, column_labels):
-    """Write labels at the middle of each row and column."""
+    """Take away the frame; name each row and column at its middle."""
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
     for axis, texts in [(ax.yaxis, row_labels), (ax.xaxis, column_labels)]:
         middles = (side + GAP) * np.arange(len(texts)) + (side - 1) / 2
