@@ -22,7 +22,7 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     for name in ["pyproject.toml", "README.md", "CITATION.cff"]:
         shutil.copy(ROOT / name, tmp_path)
-    for path in LESSONS:
+    for path in [*LESSONS, LESSONS[0].with_name("drawn.png")]:
         shutil.copy(path, tmp_path / "notebooks")
     monkeypatch.setattr(sync, "ROOT", tmp_path)
     return tmp_path
@@ -71,9 +71,18 @@ def test_one_line_changes_the_address_everywhere(tree):
     assert sync.main([]) == 0
     assert sync.main(["--check"]) == 0
     for path, content in contents(tree).items():
-        assert FACTS["repository"] not in content.decode(), path
-        if path.name != "pyproject.toml":
-            assert "github.com/ada/digits" in content.decode(), path
+        assert FACTS["repository"].encode() not in content, path
+        if path.name not in ("pyproject.toml", "drawn.png"):
+            assert b"github.com/ada/digits" in content, path
+
+
+def test_picture_of_the_readme_follows_its_lesson(tree):
+    path = tree / "notebooks" / "drawn.png"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1])
+    assert sync.main(["--check"]) == 1
+    assert sync.main([]) == 0
+    assert path.read_bytes() == before
 
 
 def set_up_code():
