@@ -77,7 +77,7 @@ def check_labels(name, y, n, n_classes):
             f"{name} must lie in 0 ... {n_classes - 1}, "
             f"got {y.min()} ... {y.max()}"
         )
-    return y
+    return y.astype(np.intp, copy=False)
 
 
 def check_count(name, n, least=0):
