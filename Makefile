@@ -14,11 +14,12 @@ help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup:     ## make .venv with all that is needed, once
-	@for p in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	@if [ -n "$(PYTHON)" ]; then exec "$(PYTHON)" tools/setup.py; fi; \
+	for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	  if "$$p" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	  then exec "$$p" tools/setup.py; fi; \
 	done; \
-	for p in "$(PYTHON)" python3 python; do \
+	for p in python3 python; do \
 	  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; \
 	  then exec "$$p" tools/setup.py; fi; \
 	done; \

@@ -231,6 +231,8 @@ def formulas(notebook, path):
     equation = None
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and "$$" in cell.source:
+            if cell.source.count("$$") > 2:
+                yield f"two equations in one cell: {head(cell.source)}"
             if equation:
                 yield f"an equation without a check: {equation}"
             equation = " ".join(cell.source.split("$$")[1].split())[:60]

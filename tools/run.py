@@ -53,18 +53,21 @@ def choose(names, wanted):
             there = "\n  ".join(names)
             sys.exit(f"There is no lesson {word!r}. There are:\n  {there}")
         chosen += found
-    return chosen or list(names)
+    return list(dict.fromkeys(chosen)) or list(names)
 
 
 def ask_peak_mb(client):
-    """Peak memory of a kernel in MB, asked without leaving a trace in it."""
+    """Peak memory of a kernel in MB, or None; leaves no trace in it."""
     file = str(ROOT / "tools" / "memory.py")
     question = f"__import__('runpy').run_path({file!r})['peak_mb']()"
-    reply = run_sync(client.kc.execute_interactive)(
-        "", silent=True, user_expressions={"mb": question}, timeout=30
-    )
-    answer = reply["content"]["user_expressions"]["mb"]
-    return round(float(answer["data"]["text/plain"]))
+    try:
+        reply = run_sync(client.kc.execute_interactive)(
+            "", silent=True, user_expressions={"mb": question}, timeout=30
+        )
+        answer = reply["content"]["user_expressions"]["mb"]
+        return round(float(answer["data"]["text/plain"]))
+    except (TimeoutError, RuntimeError, KeyError):
+        return None  # the kernel has died, or cannot tell
 
 
 def execute(notebook, folder):
@@ -76,8 +79,12 @@ def execute(notebook, folder):
         seconds, peak_mb (None where the kernel died) and, where a cell
         failed, error.
     """
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in code:
+    code = [
+        (index, cell)
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+    ]
+    for _, cell in code:
         cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
         notebook,
@@ -90,8 +97,7 @@ def execute(notebook, folder):
     result, start = {"seconds": 0, "peak_mb": None}, time.perf_counter()
     alive = True
     with client.setup_kernel():
-        for count, cell in enumerate(code, start=1):
-            index = notebook.cells.index(cell)
+        for count, (index, cell) in enumerate(code, start=1):
             try:
                 client.execute_cell(cell, index, execution_count=count)
             except CellExecutionError as error:
@@ -176,20 +182,24 @@ def run_lessons(paths, chosen, refresh):
     results = {
         name: result
         for name, result in results.items()
-        if name in paths and name not in chosen
+        if name in paths
+        and name not in chosen
+        and (out / f"{name}.html").exists()
     }
     states = dict.fromkeys(chosen, "waiting")
-    for name in chosen:
-        print(f"{name:40}", end=" ", flush=True)
-        states[name] = "running"
-        write_index(ROOT, out, paths, results, states)
-        result, remarks = run_lesson(paths[name], out, refresh)
-        results[name] = result
-        del states[name]
-        write_text(record, json.dumps(results, indent=1, sort_keys=True))
-        mb = "?" if result["peak_mb"] is None else result["peak_mb"]
-        print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
-    write_index(ROOT, out, paths, results, states)
+    try:
+        for name in chosen:
+            print(f"{name:40}", end=" ", flush=True)
+            states[name] = "running"
+            write_index(ROOT, out, paths, results, states)
+            result, remarks = run_lesson(paths[name], out, refresh)
+            results[name] = result
+            del states[name]
+            write_text(record, json.dumps(results, indent=1, sort_keys=True))
+            mb = "?" if result["peak_mb"] is None else result["peak_mb"]
+            print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
+    finally:  # a page of a run that was stopped says so no longer
+        write_index(ROOT, out, paths, results, {})
     print(f"Open {(out / 'index.html').as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 

@@ -148,7 +148,8 @@ def synced(root):
     notebooks = {p.name: json.loads(p.read_text("utf-8")) for p in paths}
     for path in paths:
         yield path, sync_lesson(path, notebooks, facts).encode()
-        if path.name == PICTURE_FROM:
+        opening = notebooks[path.name]["cells"][1]
+        if path.name == PICTURE_FROM and "attachments" in opening:
             yield path.with_name("drawn.png"), drawn(notebooks[path.name])
 
     path = root / "README.md"

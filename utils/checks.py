@@ -3,11 +3,12 @@
 Each one raises a ValueError that names the argument and what arrived.
 """
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
 __all__ = [
+    "as_array",
     "check_array",
     "check_count",
     "check_cov",
@@ -16,6 +17,14 @@ __all__ = [
     "check_rng",
     "check_rows",
 ]
+
+
+def as_array(name, values):
+    """Array of some values, which must not be ragged."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
 
 
 def check_array(name, array, shape, kinds="fiu"):
@@ -40,10 +49,7 @@ def check_array(name, array, shape, kinds="fiu"):
     ValueError
         On another shape or dtype, or where a value is NaN or infinite.
     """
-    try:
-        array = np.asarray(array)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array: {error}") from None
+    array = as_array(name, array)
     fits = array.ndim == len(shape) and all(
         want in (None, got)
         for want, got in zip(shape, array.shape, strict=True)
@@ -91,8 +97,8 @@ def check_count(name, n, least=0):
 
 def check_number(name, value, least=0):
     """Check that a value is a finite number, and not below `least`."""
-    fits = isinstance(value, Real) and not isinstance(value, bool)
-    if not (fits and np.isfinite(value) and value >= least):
+    fits = isinstance(value, int | float | np.number) and value >= least
+    if not fits or isinstance(value, bool) or not value < np.inf:
         raise ValueError(
             f"{name} must be a finite number >= {least}, got {value!r}"
         )
@@ -101,7 +107,9 @@ def check_number(name, value, least=0):
 
 def check_cov(name, cov, d=None):
     """Check that a matrix of shape (d, d), d > 0, is symmetric."""
-    cov = check_array(name, cov, (d, d), kinds="f")
+    cov = check_array(name, cov, (d, d))
+    if cov.dtype.kind != "f":
+        cov = cov.astype(np.float64)
     if cov.shape[0] != cov.shape[1] or cov.size == 0:
         raise ValueError(f"{name} must be square, got shape {cov.shape}")
     scale = np.abs(cov).max()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.checks import check_array, check_count, check_rng
+from utils.checks import as_array, check_array, check_count, check_rng
 
 __all__ = [
     "dequantize",
@@ -202,7 +202,7 @@ def validation_split(x, y, n, rng):
     """
     from sklearn.model_selection import train_test_split
 
-    x, y = np.asarray(x), check_array("y", y, (None,), kinds="iu")
+    x, y = as_array("x", x), check_array("y", y, (None,), kinds="iu")
     n = check_count("n", n, 1)
     check_rng("rng", rng)
     if x.shape[:1] != y.shape:
@@ -250,7 +250,7 @@ def dequantize(images, rng):
     Theis, van den Oord and Bethge (2016), A note on the evaluation of
     generative models, section 3.1, arXiv:1511.01844.
     """
-    images = np.asarray(images)
+    images = as_array("images", images)
     if images.dtype != np.uint8 or images.ndim < 2:
         raise ValueError(
             "images must be uint8 of shape (n, ...), got "

@@ -17,6 +17,7 @@ from scipy.linalg.lapack import dtrtri
 from scipy.special import logsumexp
 
 from utils.checks import (
+    as_array,
     check_array,
     check_count,
     check_cov,
@@ -92,13 +93,13 @@ class Gaussian:
         scale = np.diag(self.factor)
         if rank != d or np.triu(self.factor, 1).any() or scale.min() <= 0:
             raise ValueError(
-                f"a Gaussian of rank {rank} in {d} dimensions was fitted by "
-                "rank and keeps no triangular factor; for a density fit it "
-                "with a ridge"
+                "there is no density: the factor, of shape "
+                f"({d}, {rank}), is not lower triangular with a positive "
+                "diagonal; fit with a ridge, and not by rank"
             )
         x = check_rows("x", x, d)
         if x.dtype == np.float32:
-            gap = (x - self.mean.astype(np.float32)).T
+            gap = (x - self.mean).astype(np.float32).T
             z = strmm(1, self._whitener, gap, lower=1, overwrite_b=1)
         else:
             gap = (x - self.mean).T
@@ -227,7 +228,7 @@ def class_posterior(log_prob, prior):
         If a shape does not fit, prior is negative or zero throughout, or a
         row has no class of positive density.
     """
-    log_prob = np.asarray(log_prob)
+    log_prob = as_array("log_prob", log_prob)
     if log_prob.ndim != 2 or log_prob.dtype.kind not in "fiu":
         raise ValueError(
             "log_prob must be numbers of shape (n, n_classes), got "

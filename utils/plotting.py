@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import Colormap
 
-from utils.checks import check_array, check_count
+from utils.checks import as_array, check_array, check_count
 
 __all__ = ["draw_grid"]
 
@@ -113,7 +113,7 @@ def _on_scale(images, scale):
         images = images - images.min(axis=(1, 2), keepdims=True).astype(float)
         largest = images.max(axis=(1, 2), keepdims=True)
         return images / np.where(largest > 0, largest, 1), 0, 1
-    limits = np.asarray(scale)
+    limits = as_array("scale", scale)
     fits = limits.shape == (2,) and limits.dtype.kind in "fiu"
     if not (fits and np.isfinite(limits).all() and limits[0] < limits[1]):
         raise ValueError(
@@ -125,7 +125,7 @@ def _on_scale(images, scale):
 
 def _as_images(x):
     """Array of shape (n, side, side), from rows or images."""
-    x = np.asarray(x)
+    x = as_array("x", x)
     if x.ndim == 2:
         side = math.isqrt(x.shape[1])
         if side * side != x.shape[1]:

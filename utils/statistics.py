@@ -6,7 +6,7 @@ from operator import add
 
 import numpy as np
 
-from utils.checks import check_count, check_labels, check_rows
+from utils.checks import as_array, check_count, check_labels, check_rows
 
 __all__ = ["ClassStatistics", "class_statistics", "statistics_from_chunks"]
 
@@ -81,15 +81,8 @@ class ClassStatistics:
         self._check_count(2, label)
         n, cross = self.count[label], self.cross[label]
         if self.exact:
-            # about the nearest whole number to the mean, to lose no digit
-            total = self.sum[label]
-            near = (2 * total + n) // (2 * n)
-            rest = total - n * near
-            shift = np.outer(near, total)
-            shift += np.outer(rest, near)
-            scatter = np.outer(rest, rest) / -n
-            scatter += np.subtract(cross, shift, out=shift)
-            cross = scatter
+            total = self.sum[label].astype(np.float64)
+            cross = cross - np.outer(total, total) / n
         return cross / (n - ddof)
 
     def __add__(self, other):
@@ -113,8 +106,9 @@ class ClassStatistics:
 
     def _check_count(self, least, label=slice(None)):
         if np.min(self.count[label]) < least:
+            which = "each class" if label == slice(None) else f"class {label}"
             raise ValueError(
-                f"each class needs at least {least} rows; the counts are "
+                f"{which} needs at least {least} rows; the counts are "
                 f"{self.count.tolist()}"
             )
 
@@ -140,7 +134,7 @@ def class_statistics(x, y, n_classes=10):
         If a shape, a dtype or a value does not fit.
     """
     n_classes = check_count("n_classes", n_classes, 1)
-    x = np.asarray(x)
+    x = as_array("x", x)
     if x.ndim == 3:
         n, height, width = x.shape
         x = x.reshape(n, height * width)
