@@ -99,8 +99,10 @@ class Gaussian:
             )
         x = check_rows("x", x, d)
         if x.dtype == np.float32:
-            gap = (x - self.mean).astype(np.float32).T
+            rounded = self.mean.astype(np.float32)
+            gap = (x - rounded).T
             z = strmm(1, self._whitener, gap, lower=1, overwrite_b=1)
+            z -= (self._whitener @ (self.mean - rounded))[:, None]
         else:
             gap = (x - self.mean).T
             z = solve_triangular(
