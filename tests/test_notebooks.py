@@ -9,7 +9,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from rules import code_cells, code_lines, complaints, tags
+from rules import broken_link, code_cells, code_lines, complaints, tags
+from sync import read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -206,6 +207,18 @@ def test_rules_on_the_notebook_as_a_whole():
         "at most 1,000,000",
     ]:
         assert complaint in found
+
+
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", "notebooks/notation.md"]
+)
+def test_links_of_documents_resolve(file):
+    path = ROOT / file
+    targets = re.findall(r"\]\(([^)\s]*)[^)]*\)", path.read_text("utf-8"))
+    home = read_project(ROOT)["url"]
+    assert targets
+    for target in targets:
+        assert not list(broken_link(target, None, path, home))
 
 
 def test_code_lines():
