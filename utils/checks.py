@@ -95,14 +95,11 @@ def check_count(name, n, least=0):
     return int(n)
 
 
-def check_number(name, value, least=0):
-    """Check that a value is a finite number, and not below `least`."""
-    fits = isinstance(value, int | float | np.number) and value >= least
+def check_number(name, value):
+    """Check that a value is a finite number, and not below 0."""
+    fits = isinstance(value, int | float | np.number) and value >= 0
     if not fits or isinstance(value, bool) or not value < np.inf:
-        raise ValueError(
-            f"{name} must be a finite number >= {least}, got {value!r}"
-        )
-    return value
+        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
 
 
 def check_cov(name, cov, d=None):
