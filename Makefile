@@ -8,7 +8,7 @@ ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
 
-.PHONY: help setup run refresh lab test bench sync lock
+.PHONY: help setup run refresh lab test bench judge sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ test: setup ## ruff, the tests, and each stored number of the lessons
 
 bench: setup ## time our code against what a reader would use instead
 	@for f in benchmarks/*.py; do $(VENV) $$f || exit 1; done
+
+judge: setup ## train the judge of the scores anew; each score changes with it
+	@$(VENV) tools/make_judge.py
 
 sync: setup ## write badges, navigation, set-up cells and tables anew
 	@$(VENV) tools/sync.py
