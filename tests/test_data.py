@@ -12,19 +12,22 @@ import warnings
 from functools import cache
 
 import matplotlib as mpl
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from scipy.stats import kstest
+from scipy.stats import kstest, logistic
 
 import utils.data
 from utils.data import (
     dequantize,
+    from_logit,
     load_mnist,
     preprocess,
     to_images,
+    to_logit,
     validation_split,
 )
 
@@ -291,8 +294,9 @@ state = lambda: (
     dict(matplotlib.rcParams), list(sys.path),
 )
 before = state()
-import utils.checks, utils.data, utils.gaussian
-import utils.metrics, utils.plotting, utils.statistics
+import utils.checks, utils.data, utils.gaussian, utils.judge
+import utils.metrics, utils.plotting, utils.scoreboard, utils.scoring
+import utils.statistics
 assert state() == before
 loaded = {"keras", "jax", "tensorflow", "torch", "sklearn"} & set(sys.modules)
 assert not loaded, loaded
@@ -463,6 +467,103 @@ def test_no_images_give_no_rows():
     assert to_images(np.zeros((0, 784))).shape == (0, 28, 28)
 
 
+# Logit space
+
+alphas = st.sampled_from([1e-6, 0.01, 0.3])
+unit_rows = arrays(
+    float,
+    st.tuples(st.integers(0, 3), st.integers(1, 4)),
+    elements=st.floats(0, 1),
+)
+
+
+def logit_in_fifty_digits(x, alpha):
+    """The logit of one value, and the logarithm of its derivative."""
+    with mpmath.workdps(50):
+        x, alpha = mpmath.mpf(x), mpmath.mpf(alpha)
+
+        def logit(x):
+            s = alpha + (1 - 2 * alpha) * x
+            return mpmath.log(s / (1 - s))
+
+        return float(logit(x)), float(mpmath.log(mpmath.diff(logit, x)))
+
+
+@few
+@given(unit_rows, alphas)
+def test_from_logit_undoes_to_logit(x, alpha):
+    kept = x.copy()
+    t, log_det = to_logit(x, alpha)
+    assert t.shape == x.shape and log_det.shape == x.shape[:1]
+    np.testing.assert_allclose(from_logit(t, alpha), x, atol=1e-12)
+    np.testing.assert_array_equal(x, kept)
+
+
+@few
+@given(unit_rows, alphas)
+def test_to_logit_matches_mpmath(x, alpha):
+    t, log_det = to_logit(x, alpha)
+    wanted = [
+        [logit_in_fifty_digits(value, alpha) for value in row]
+        for row in x.tolist()
+    ]
+    wanted = np.array(wanted).reshape(*x.shape, 2)
+    np.testing.assert_allclose(t, wanted[..., 0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        log_det, wanted[..., 1].sum(axis=1), rtol=1e-9, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("alpha", [0.49, 1e-6, 1e-9, 1e-12, 1e-17])
+def test_alpha_keeps_the_ends_finite(alpha):
+    t, log_det = to_logit(np.array([[0], [1]]), alpha)
+    low, slope = logit_in_fifty_digits(0, alpha)
+    rtol = min(1e-12 + 1e-16 / alpha, 0.1)  # 1 - alpha is rounded
+    np.testing.assert_allclose(t[0], [low], rtol=1e-12)
+    np.testing.assert_allclose(t[1], [-low], rtol=rtol)
+    np.testing.assert_allclose(log_det, [slope, slope], rtol=rtol)
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 0.05])
+def test_log_det_is_that_of_the_numerical_jacobian(alpha):
+    x = np.random.default_rng(0).uniform(0.05, 0.95, size=(3, 4))
+    for row, log_det in zip(x, to_logit(x, alpha)[1], strict=True):
+        step = 1e-6 * np.eye(4)
+        up, down = (to_logit(row + s, alpha)[0] for s in (step, -step))
+        sign, wanted = np.linalg.slogdet((up - down) / 2e-6)
+        assert sign == 1
+        np.testing.assert_allclose(log_det, wanted, rtol=1e-7)
+
+
+def test_a_density_of_pixels_keeps_its_mass_in_logit_space():
+    """log p(x) = log p(t) + log_det: a logistic t is a uniform x."""
+    x = np.linspace(0, 1, 11)[:, None]
+    alpha = 1e-9
+    t, log_det = to_logit(x, alpha)
+    log_p = logistic.logpdf(t[:, 0]) + log_det
+    np.testing.assert_allclose(log_p, np.log1p(-2 * alpha), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_logits_are_float64(dtype):
+    x = np.array([[0, 1], [1, 0]], dtype)
+    t, log_det = to_logit(x)
+    assert t.dtype == log_det.dtype == np.float64
+    np.testing.assert_array_equal(t, to_logit(x.astype(float))[0])
+    assert from_logit(x).dtype == np.float64
+
+
+def test_the_default_alpha_is_a_millionth():
+    x = np.array([[0.0, 0.5, 1]])
+    np.testing.assert_array_equal(to_logit(x)[0], to_logit(x, 1e-6)[0])
+    np.testing.assert_array_equal(from_logit(x), from_logit(x, 1e-6))
+
+
+def test_from_logit_ends_just_outside():
+    x = from_logit(np.array([[-1e3, 0, 1e3]]), 0.1)
+    np.testing.assert_allclose(x, [[-0.125, 0.5, 1.125]])
+
+
 # Bad input
 
 IMAGES = np.zeros((4, 2, 2), np.uint8)
@@ -523,6 +624,21 @@ RNG = np.random.default_rng(0)
             "rng .* got RandomState",
         ),
         (lambda: dequantize(IMAGES, None), "rng .* got NoneType"),
+        (lambda: to_logit(ROWS[0]), r"x must .* got \(4,\)"),
+        (lambda: to_logit(ROWS + np.nan), "x holds 40 .* NaN"),
+        (lambda: to_logit(ROWS + 1.001), r"x must .* got 1 \.\.\. 1$"),
+        (lambda: to_logit(ROWS - 0.25), r"x must .* got -0\.25 \.\.\. -0"),
+        (lambda: to_logit(IMAGES[0] + 2), r"x must .* got 2 \.\.\. 2"),
+        (lambda: to_logit(ROWS, 0.0), r"alpha .* \(0, 0.5\), got 0.0"),
+        (lambda: to_logit(ROWS, 0.5), "alpha .* got 0.5"),
+        (lambda: to_logit(ROWS, -1e-6), "alpha .* got -1e-06"),
+        (lambda: to_logit(ROWS, np.nan), "alpha .* got nan"),
+        (lambda: to_logit(ROWS, None), "alpha .* got None"),
+        (lambda: to_logit(ROWS, "0.1"), "alpha .* got '0.1'"),
+        (lambda: from_logit(ROWS[0]), r"t must .* got \(4,\)"),
+        (lambda: from_logit(ROWS + np.inf), "t holds 40 .* infinite"),
+        (lambda: from_logit(ROWS, 0.5), "alpha .* got 0.5"),
+        (lambda: from_logit(ROWS, 0), "alpha .* got 0$"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -16,6 +16,7 @@ from utils.gaussian import (
     class_posterior,
     conditional,
     fit_gaussian,
+    ridge_log_prob,
 )
 from utils.statistics import class_statistics
 
@@ -260,6 +261,92 @@ def test_log_prob_takes_whole_numbers():
     np.testing.assert_allclose(g.log_prob(x), wanted)
 
 
+# Many ridges at once
+
+
+@few
+@given(
+    problems(),
+    st.lists(st.floats(0, 100), min_size=1, max_size=4),
+    st.integers(1, 5),
+)
+def test_ridge_log_prob_matches_scipy(problem, ridges, n):
+    rng, mean, cov = problem
+    x = locked(mean + 20 * rng.standard_normal((n, len(mean))))
+    wanted = [
+        np.atleast_1d(
+            multivariate_normal.logpdf(
+                x, mean, cov + ridge * np.eye(len(cov)), allow_singular=True
+            )
+        )
+        for ridge in ridges
+    ]
+    got = ridge_log_prob(mean, cov, x, locked(np.array(ridges)))
+    assert got.shape == (len(ridges), n) and got.dtype == np.float64
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+RIDGES = np.array([1.0, 1e-5, 0.01, 1e-3])  # in no order
+
+
+def test_ridge_log_prob_of_a_singular_covariance():
+    """Half the directions have the ridge as their only variance."""
+    rng = np.random.default_rng(9)
+    mean, cov = rng.standard_normal(6), random_cov(rng, 6, n=3)
+    x = mean + rng.standard_normal((4, 6))
+    wanted = [
+        multivariate_normal.logpdf(x, mean, cov + ridge * np.eye(6))
+        for ridge in RIDGES
+    ]
+    got = ridge_log_prob(mean, cov, x, RIDGES)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
+    with pytest.raises(ValueError, match="cov is not .* ridge of 0;"):
+        ridge_log_prob(mean, cov, x, [1, 0])
+
+
+def test_ridge_log_prob_of_real_digits():
+    mean, cov, x = threes()
+    wanted = np.array(
+        [fit_gaussian(mean, cov, r).log_prob(x.astype(float)) for r in RIDGES]
+    )
+    got = ridge_log_prob(mean, cov, x.astype(float), RIDGES)
+    np.testing.assert_allclose(got, wanted, rtol=1e-8)
+    assert x.dtype == np.float32
+    single = ridge_log_prob(mean, cov, x, RIDGES)
+    assert single.dtype == np.float64
+    atol = [[1e-3], [1.0], [1e-3], [1e-2]]  # nats, of some 500 to 500,000
+    assert (np.abs(single - wanted) < atol).all()
+    with pytest.raises(ValueError, match="cov is not .* of 1e-16;"):
+        ridge_log_prob(mean, cov, x, [1e-16])
+
+
+def test_a_mean_far_from_float32_is_not_rounded():
+    """The rows are; the mean keeps its own digits."""
+    mean = np.array([1 + 2.0**-30, -3 - 2.0**-29])
+    x = np.nextafter(mean.astype(np.float32), np.float32(9))[None]
+    got = ridge_log_prob(mean, np.zeros((2, 2)), x, [2.0**-50])
+    wanted = multivariate_normal.logpdf(x, mean, 2.0**-50 * np.eye(2))
+    np.testing.assert_allclose(got[0, 0], wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("variance", "ridge"),
+    [([1.0, 0.0], 3e-16), ([-1.0, -1.0], 1 + 2.0**-52)],
+)
+def test_a_ridge_lost_in_rounding_is_refused(variance, ridge):
+    cov, x = np.diag(variance), np.ones((1, 2))
+    with pytest.raises(ValueError, match="cov is not positive definite"):
+        ridge_log_prob(np.zeros(2), cov, x, [ridge])
+    got = ridge_log_prob(np.zeros(2), cov, x, [ridge + 1e-14])
+    sd = np.sqrt(np.array(variance) + (ridge + 1e-14))
+    np.testing.assert_allclose(got[0, 0], norm(0, sd).logpdf(1).sum())
+
+
+def test_no_ridges_give_no_rows():
+    got = ridge_log_prob(np.zeros(2), np.eye(2), np.eye(2), [])
+    assert got.shape == (0, 2)
+
+
 # Conditional
 
 
@@ -446,6 +533,25 @@ FIRST = np.array([True, False])
             ).log_prob(C),
             "not lower triangular",
         ),
+        # ridge_log_prob
+        (lambda: ridge_log_prob(C, C, C, [1]), r"mean must .* \(2, 2\)"),
+        (lambda: ridge_log_prob(M, M, C, [1]), r"cov must .* got \(2,\)"),
+        (
+            lambda: ridge_log_prob(M, [[1.0, 2], [0, 1]], C, [1]),
+            "cov is not symm.* 2",
+        ),
+        (lambda: ridge_log_prob(M, C, M, [1]), r"x must .* got \(2,\)"),
+        (lambda: ridge_log_prob(M, C, np.eye(3), [1]), r"x .* \(3, 3\)"),
+        (lambda: ridge_log_prob(M, C, C[:0], [1]), "x is empty"),
+        (lambda: ridge_log_prob(M, C, [[0, np.nan]], [1]), "x holds 1"),
+        (lambda: ridge_log_prob(M, C, C, 1.0), r"ridges .* got \(\)"),
+        (lambda: ridge_log_prob(M, C, C, [np.nan]), "ridges holds 1 .* NaN"),
+        (
+            lambda: ridge_log_prob(M, INDEFINITE, C, [2, 0.5, 3]),
+            "cov is not positive definite with a ridge of 0.5;",
+        ),
+        (lambda: ridge_log_prob(M, INDEFINITE, C, [1]), "a ridge of 1;"),
+        (lambda: ridge_log_prob(M, C, C, [-1.5]), "a ridge of -1.5;"),
         # conditional
         (lambda: conditional(C, C, FIRST, [[0.0]]), r"mean .* \(2, 2\)"),
         (lambda: conditional(M, M, FIRST, [[0.0]]), r"cov .* \(2,\)"),

@@ -1,4 +1,6 @@
-"""Bits per dimension, against exact values and a discrete model."""
+"""The scores against exact values, SciPy, brute force and theory."""
+
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -6,10 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
+from scipy.stats import ortho_group
 
-from utils.metrics import bits_per_dim
+from utils.metrics import (
+    bits_per_dim,
+    class_consistency,
+    frechet_distance,
+    nearest_distance,
+    neighbour_scores,
+)
 
 few = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+
+
+# Bits per dimension
 
 
 @pytest.mark.parametrize("n_levels", [2, 16, 256])
@@ -48,6 +62,38 @@ def test_a_density_flat_on_each_bin_scores_its_discrete_code_length():
     )
 
 
+@few
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9))
+def test_a_discrete_model_scores_its_exact_code_length(lengths):
+    """A level of probability 2^-k has a code word of k bits."""
+    log_prob = -np.log(2) * np.array([sum(lengths)])
+    wanted = float(Fraction(sum(lengths), len(lengths)))
+    for n_levels in (2, 256):  # of no account here
+        score = bits_per_dim(log_prob, len(lengths), n_levels, discrete=True)
+        np.testing.assert_allclose(score, [wanted], rtol=1e-14)
+
+
+def test_a_discrete_model_scores_less_than_its_uneven_density():
+    """Jensen: dequantised, a code costs what the levels do, or more."""
+    weights = np.random.default_rng(0).dirichlet(np.ones(12)).reshape(4, 3)
+    # a density with three steps within each of four levels
+    density = bits_per_dim(np.log(12 * weights).ravel(), 1, 4)
+    levels = np.log(weights.sum(axis=1))
+    score = bits_per_dim(levels, 1, 4, discrete=True)
+    assert (score < density.reshape(4, 3).mean(axis=1)).all()
+
+
+def test_a_sure_discrete_model_needs_no_bits():
+    score = bits_per_dim([0.0, 0.0], d=3, discrete=True)
+    np.testing.assert_array_equal(score, [0, 0])
+
+
+def test_a_discrete_probability_above_one_is_refused():
+    with pytest.raises(ValueError, match="log_prob .* at most 0, got 0.25"):
+        bits_per_dim([-1, 0.25], d=3, discrete=True)
+    bits_per_dim([-1, 0.25], d=3)  # a density may exceed 1
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -63,6 +109,338 @@ def test_a_density_flat_on_each_bin_scores_its_discrete_code_length():
         (([0.0], 4, 1), "n_levels must .* got 1"),
     ],
 )
-def test_bad_input_is_named(args, message):
+def test_bad_input_of_bits_per_dim_is_named(args, message):
     with pytest.raises(ValueError, match=message):
         bits_per_dim(*args)
+
+
+# Fréchet distance
+
+
+def covariance(x):
+    """By the definition, with n - 1."""
+    gap = x - x.mean(axis=0)
+    return gap.T @ gap / (len(x) - 1)
+
+
+def by_sqrtm(a, b):
+    """The published formula; the root may come out complex."""
+    cov_a, cov_b = covariance(a), covariance(b)
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    root = np.trace(sqrtm(cov_a @ cov_b)).real
+    return gap @ gap + np.trace(cov_a) + np.trace(cov_b) - 2 * root
+
+
+def by_rows(a, b):
+    """The same for any rank, from the n x m products of rows."""
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    a = (a - a.mean(axis=0)) / np.sqrt(len(a) - 1)
+    b = (b - b.mean(axis=0)) / np.sqrt(len(b) - 1)
+    root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return gap @ gap + (a**2).sum() + (b**2).sum() - 2 * root
+
+
+@st.composite
+def set_pairs(draw, most_n=12, most_d=6):
+    """Two sets of rows of one width, of different spreads and places."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    d = draw(st.integers(1, most_d))
+    sizes = [draw(st.integers(2, most_n)) for _ in "ab"]
+    mix = rng.standard_normal((d, d))
+    a, b = (rng.standard_normal((n, d)) + rng.random() for n in sizes)
+    return a @ mix, b * 10.0 ** rng.uniform(-1, 1, d)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 30])
+def test_frechet_matches_the_formula_with_sqrtm(d):
+    rng = np.random.default_rng(d)
+    a = rng.standard_normal((100, d)) @ rng.standard_normal((d, d)) + 1
+    b = rng.standard_normal((80, d)) * np.arange(1, d + 1)
+    wanted = by_sqrtm(a, b)
+    got = frechet_distance(a, b)
+    assert type(got) is float
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
+    short = [(1000 + x).astype(np.float32) for x in (a, b)]
+    wanted = frechet_distance(*[x.astype(float) for x in short])
+    np.testing.assert_allclose(frechet_distance(*short), wanted, rtol=1e-9)
+
+
+@few
+@given(set_pairs(most_d=1))
+def test_frechet_of_numbers_has_a_closed_form(pair):
+    a, b = pair
+    wanted = (a.mean() - b.mean()) ** 2
+    wanted += (a.std(ddof=1) - b.std(ddof=1)) ** 2
+    np.testing.assert_allclose(
+        frechet_distance(a, b), wanted, rtol=1e-9, atol=1e-12
+    )
+
+
+@few
+@given(set_pairs())
+def test_frechet_is_right_for_any_rank(pair):
+    """Also with fewer rows than columns, where covariances are singular."""
+    a, b = pair
+    scale = (a**2).mean() + (b**2).mean()
+    np.testing.assert_allclose(
+        frechet_distance(a, b), by_rows(a, b), rtol=1e-6, atol=1e-6 * scale
+    )
+
+
+def test_frechet_of_sets_in_planes_across_each_other():
+    rng = np.random.default_rng(0)
+    a, b = np.zeros((2, 50, 4))
+    a[:, :2], b[:, 2:] = rng.standard_normal((2, 50, 2))
+    wanted = (a.mean(axis=0) ** 2).sum() + (b.mean(axis=0) ** 2).sum()
+    wanted += a.var(axis=0, ddof=1).sum() + b.var(axis=0, ddof=1).sum()
+    np.testing.assert_allclose(frechet_distance(a, b), wanted, rtol=1e-6)
+
+
+@few
+@given(set_pairs())
+def test_frechet_of_a_set_and_itself_is_zero(pair):
+    for x in pair:
+        assert 0 <= frechet_distance(x, x[::-1]) <= 1e-6 * (x**2).max()
+
+
+@few
+@given(set_pairs())
+def test_frechet_is_symmetric_and_knows_no_axes(pair):
+    a, b = pair
+    d = a.shape[1]
+    atol = 1e-6 * ((a**2).max() + (b**2).max())
+    wanted = frechet_distance(a, b)
+    np.testing.assert_allclose(
+        frechet_distance(b, a), wanted, rtol=1e-7, atol=atol
+    )
+    turn = ortho_group(d, seed=0).rvs() if d > 1 else -np.eye(1)
+    shift = np.arange(d) * 3.0
+    np.testing.assert_allclose(
+        frechet_distance(a @ turn + shift, b @ turn + shift),
+        wanted,
+        rtol=1e-7,
+        atol=atol,
+    )
+
+
+def test_frechet_is_squared():
+    """A shift counts by its square, and so does the unit."""
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    shift = np.array([3.0, 0, 4])
+    np.testing.assert_allclose(frechet_distance(x, x + shift), 25)
+    np.testing.assert_allclose(
+        frechet_distance(7 * x, 7 * x + 7 * shift), 25 * 49
+    )
+
+
+# Nearest neighbours
+
+
+def by_loops(real, fake, k):
+    """The published definitions, in whole numbers, one pair at a time."""
+
+    def apart(a, b):
+        return sum((p - q) ** 2 for p, q in zip(a, b, strict=True))
+
+    def reaches(rows):
+        return [
+            sorted(apart(a, b) for j, b in enumerate(rows) if j != i)[k - 1]
+            for i, a in enumerate(rows)
+        ]
+
+    in_real = [
+        [apart(r, f) <= reach for f in fake]
+        for r, reach in zip(real, reaches(real), strict=True)
+    ]
+    in_fake = [
+        [apart(r, f) <= reach for r in real]
+        for f, reach in zip(fake, reaches(fake), strict=True)
+    ]
+    n, m = len(real), len(fake)
+    return (
+        sum(map(any, zip(*in_real, strict=True))) / m,
+        sum(map(any, zip(*in_fake, strict=True))) / n,
+        sum(map(sum, in_real)) / (k * m),
+        sum(map(any, in_real)) / n,
+    )
+
+
+@st.composite
+def lattices(draw, side):
+    """Two sets of points with whole coordinates, and a number k."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    d, k = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    sizes = [draw(st.integers(k + 1, 9)) for _ in "ab"]
+    real, fake = (rng.integers(side, size=(n, d)) for n in sizes)
+    return real, fake + draw(st.integers(0, side // 2)), k
+
+
+@few
+@given(lattices(side=10_000))
+def test_neighbour_scores_match_brute_force(problem):
+    real, fake, k = problem
+    wanted = by_loops(real.tolist(), fake.tolist(), k)
+    np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
+
+
+@few
+@given(lattices(side=4))
+def test_the_rim_belongs_to_the_ball(problem):
+    """On a coarse lattice there are many ties, and duplicates."""
+    real, fake, k = problem
+    wanted = by_loops(real.tolist(), fake.tolist(), k)
+    np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_neighbour_scores_of_many_rows(k, dtype):
+    rng = np.random.default_rng(k)
+    real = rng.standard_normal((300, 3)).astype(dtype)
+    fake = rng.standard_normal((250, 3)).astype(dtype) + dtype(0.5)
+    apart = cdist(real, fake)
+    # entry 0 of a sorted row is the distance 0 to itself
+    real_reach, fake_reach = (
+        np.sort(cdist(x, x), axis=1)[:, k] for x in (real, fake)
+    )
+    in_real = apart <= real_reach[:, None]
+    wanted = (
+        in_real.any(axis=0).mean(),
+        (apart <= fake_reach).any(axis=1).mean(),
+        in_real.sum() / (k * 250),
+        in_real.any(axis=1).mean(),
+    )
+    assert min(wanted) > 0.1
+    np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
+
+
+def test_neighbour_scores_of_a_line_by_hand():
+    real = np.array([[0.0], [1], [2], [7]])  # reaches 1, 1, 1, 5
+    fake = np.array([[1.5], [-1], [21], [35], [2.5]])
+    # reaches 1, 2.5, 14, 14, 1
+    got = neighbour_scores(real, fake, k=1)
+    assert got.precision == 3 / 5  # 1.5, -1 on a rim, 2.5
+    assert got.recall == 4 / 4  # 0 and 1, 2, and 7 on the rim of 21
+    # 1.5 lies in the balls of 1 and 2, 2.5 in those of 2 and 7
+    assert got.density == 5 / 5
+    assert got.coverage == 4 / 4
+    assert all(type(value) is float for value in got)
+
+
+def test_a_row_is_not_its_own_neighbour():
+    """Neither is it skipped twice where it has a duplicate."""
+    real = np.array([[0.0], [0], [8], [8]])
+    fake = np.array([[1.0], [7], [0], [8]])
+    # k = 1: each real ball is a point; the fakes reach 1
+    assert neighbour_scores(real, fake, 1) == (0.5, 1, 1, 1)
+    # k = 2: the real balls reach 8
+    assert neighbour_scores(real, fake, 2) == (1, 1, 2, 1)
+
+
+def test_real_and_fake_are_not_alike():
+    """Fakes in one of two real clusters: precise, and half is not there."""
+    rng = np.random.default_rng(0)
+    real = rng.standard_normal((400, 2))
+    real[200:] += 100
+    fake = rng.standard_normal((400, 2))
+    one = neighbour_scores(real, fake)
+    assert one.precision > 0.9
+    assert 0.4 < one.recall <= 0.5 and 0.4 < one.coverage <= 0.5
+    other = neighbour_scores(fake, real)
+    assert 0.4 < other.precision <= 0.5
+    assert other.recall > 0.9 and other.coverage > 0.8
+
+
+def test_density_and_coverage_have_their_expected_values():
+    """For equal distributions, Naeem et al., section 3.3."""
+    n, k = 1000, 5
+    real, fake = np.random.default_rng(0).standard_normal((2, n, 8))
+    got = neighbour_scores(real, fake)  # k is 5 unless said
+    assert got == neighbour_scores(real, fake, k)
+    assert abs(got.density - 1) < 0.05
+    wanted = 1 - np.prod((n - np.arange(1, k + 1)) / (2 * n - np.arange(k)))
+    assert abs(got.coverage - wanted) < 0.03
+
+
+def test_neighbour_scores_know_no_origin():
+    real, fake = np.random.default_rng(0).random((2, 50, 3))
+    fake += 0.5
+    wanted = neighbour_scores(real, fake)
+    assert 0.1 < wanted.precision < 0.9
+    assert neighbour_scores(real + 1e8, fake + 1e8) == wanted
+
+
+# The nearest row, and the class
+
+
+@few
+@given(set_pairs(most_n=30))
+def test_nearest_distance_matches_scipy(pair):
+    x, reference = pair
+    got = nearest_distance(x, reference)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, cdist(x, reference).min(axis=1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_nearest_distance_of_many_rows(dtype):
+    """Enough of them to be worked in blocks."""
+    rng = np.random.default_rng(0)
+    x, reference = (rng.integers(256, size=(n, 40)) for n in (700, 5000))
+    wanted = cdist(x, reference).min(axis=1)
+    got = nearest_distance(x.astype(dtype), reference.astype(dtype))
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    copied = nearest_distance(reference[::9], reference)
+    np.testing.assert_allclose(copied, 0, atol=1e-3)
+
+
+def test_class_consistency_is_the_share_read_as_asked():
+    probs = np.array([[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.7, 0.3]])
+    assert class_consistency(probs, [0, 1, 0, 0]) == 0.75
+    assert class_consistency(np.log(probs), [0, 1, 1, 0]) == 1
+    assert class_consistency(probs, np.array([1, 0, 0, 1], np.uint8)) == 0
+    assert type(class_consistency(probs, [0, 1, 0, 0])) is float
+
+
+TWO, SIX = np.eye(2), np.arange(12.0).reshape(6, 2)
+NAN = np.where(SIX == 3, np.nan, SIX)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: frechet_distance(SIX[0], SIX), r"a must .* got \(2,\)"),
+        (lambda: frechet_distance(SIX, SIX[0]), r"b must .* got \(2,\)"),
+        (lambda: frechet_distance(SIX, SIX[:, :1]), r"b .* \(6, 1\)"),
+        (lambda: frechet_distance(SIX[:1], SIX), "a must have two rows"),
+        (lambda: frechet_distance(SIX, SIX[:1]), "b must have two rows"),
+        (lambda: frechet_distance(SIX[:0], SIX), "a is empty"),
+        (lambda: frechet_distance(NAN, SIX), "a holds 1 .* NaN"),
+        (lambda: frechet_distance(SIX, NAN), "b holds 1 .* NaN"),
+        (lambda: neighbour_scores(SIX[0], SIX), r"real .* got \(2,\)"),
+        (lambda: neighbour_scores(SIX, SIX[:, :1]), r"fake .* \(6, 1\)"),
+        (lambda: neighbour_scores(NAN, SIX), "real holds 1 .* NaN"),
+        (lambda: neighbour_scores(SIX, NAN), "fake holds 1 .* NaN"),
+        (lambda: neighbour_scores(SIX[:5], SIX), "real has 5 rows.* than 5"),
+        (lambda: neighbour_scores(SIX, SIX[:2], 2), "fake has 2 rows.* 2"),
+        (lambda: neighbour_scores(SIX, SIX[:1], 1), "fake has 1 rows.* 1"),
+        (lambda: neighbour_scores(SIX, SIX, 0), "k must .* got 0"),
+        (lambda: neighbour_scores(SIX, SIX, 1.0), "k must .* got 1.0"),
+        (lambda: nearest_distance(SIX[0], SIX), r"x must .* got \(2,\)"),
+        (lambda: nearest_distance(SIX, SIX[:, :1]), r"reference .* \(6, 1"),
+        (lambda: nearest_distance(SIX, SIX[:0]), "reference is empty"),
+        (lambda: nearest_distance(NAN, SIX), "x holds 1 .* NaN"),
+        (lambda: nearest_distance(SIX, NAN), "reference holds 1 .* NaN"),
+        (lambda: class_consistency([1, 0], [0]), r"probs .* \(2,\)"),
+        (lambda: class_consistency(NAN, [0] * 6), "probs holds 1 .* NaN"),
+        (lambda: class_consistency(TWO, [0]), "y has 1 labels for 2 rows"),
+        (lambda: class_consistency(TWO, [0, 2]), r"y .* 0 \.\.\. 1, got"),
+        (lambda: class_consistency(TWO, [-1, 0]), r"y .* got -1 \.\.\. 0"),
+        (lambda: class_consistency(TWO, [0.0, 1]), "y has .* float64"),
+        (lambda: class_consistency(TWO, TWO), r"y .* got \(2, 2\)"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

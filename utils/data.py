@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from utils.checks import as_array, check_array, check_count, check_rng
 
 __all__ = [
     "dequantize",
+    "from_logit",
     "load_mnist",
     "preprocess",
     "to_images",
+    "to_logit",
     "validation_split",
 ]
 
@@ -265,3 +268,70 @@ def dequantize(images, rng):
     np.minimum(values, below[x], out=values)
     values /= 256
     return values
+
+
+def to_logit(x, alpha=1e-6):
+    """Spread [0, 1] over the whole line: t = logit(alpha + (1 - 2 alpha) x).
+
+    A density p of t gives one of x, by the change of variables:
+    log p(x) = log p(t) + log_det.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Values in [0, 1], for example from `dequantize`.
+    alpha : float
+        Keeps 0 and 1 finite. Densities in logit space compare only where
+        alpha is the same.
+
+    Returns
+    -------
+    t : float64 ndarray of shape (n, d)
+    log_det : float64 ndarray of shape (n,)
+        Sum over the pixels of log |dt/dx|, in nats.
+
+    Raises
+    ------
+    ValueError
+        If x does not lie in [0, 1], or alpha not in (0, 0.5).
+
+    References
+    ----------
+    Papamakarios, Pavlakou and Murray (2017), Masked autoregressive flow for
+    density estimation, arXiv:1705.07057, appendix E.
+    """
+    x = check_array("x", x, (None, None))
+    _check_alpha(alpha)
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(
+            f"x must lie in [0, 1], got {x.min():.3g} ... {x.max():.3g}"
+        )
+    x = x.astype(np.float64)
+    log_s = np.log(alpha + (1 - 2 * alpha) * x)
+    log_rest = np.log(alpha + (1 - 2 * alpha) * (1 - x))
+    log_det = x.shape[1] * np.log1p(-2 * alpha)
+    return log_s - log_rest, log_det - (log_s + log_rest).sum(axis=1)
+
+
+def from_logit(t, alpha=1e-6):
+    """Undo `to_logit`: x = (sigmoid(t) - alpha) / (1 - 2 alpha).
+
+    Parameters
+    ----------
+    t : ndarray of shape (n, d)
+    alpha : float
+
+    Returns
+    -------
+    float64 ndarray of shape (n, d)
+        Between -alpha and 1 + alpha, nearly.
+    """
+    t = check_array("t", t, (None, None))
+    _check_alpha(alpha)
+    return (expit(t.astype(np.float64)) - alpha) / (1 - 2 * alpha)
+
+
+def _check_alpha(alpha):
+    """Check that alpha leaves room between 0 and 1."""
+    if not (isinstance(alpha, float) and 0 < alpha < 0.5):
+        raise ValueError(f"alpha must lie in (0, 0.5), got {alpha!r}")

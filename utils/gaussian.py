@@ -26,7 +26,13 @@ from utils.checks import (
     check_rows,
 )
 
-__all__ = ["Gaussian", "class_posterior", "conditional", "fit_gaussian"]
+__all__ = [
+    "Gaussian",
+    "class_posterior",
+    "conditional",
+    "fit_gaussian",
+    "ridge_log_prob",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +171,51 @@ def fit_gaussian(mean, cov, ridge=0.0, rank=None):
     largest = np.abs(vectors).argmax(axis=0)
     vectors *= np.sign(vectors[largest, np.arange(rank)])
     return Gaussian(mean, vectors * np.sqrt(np.maximum(variance, 0)))
+
+
+def ridge_log_prob(mean, cov, x, ridges):
+    """Log-density under cov + ridge * identity, for many ridges at once.
+
+    One eigendecomposition serves all: a ridge changes no eigenvector.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+    cov : ndarray of shape (d, d)
+        Symmetric.
+    x : ndarray of shape (n, d)
+        float32 rows are rotated in float32, see `Gaussian.log_prob`.
+    ridges : ndarray of shape (n_ridges,)
+
+    Returns
+    -------
+    float64 ndarray of shape (n_ridges, n)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or cov + ridge * identity is not positive
+        definite for each ridge.
+    """
+    mean = check_array("mean", mean, (None,))
+    cov = check_cov("cov", cov, len(mean))
+    x = check_rows("x", x, len(mean))
+    ridges = check_array("ridges", ridges, (None,))
+    variance, vectors = eigh(cov, check_finite=False)
+    variances = variance + ridges[:, None]
+    rounding = len(cov) * np.finfo(cov.dtype).eps * abs(variance).max()
+    if len(ridges) and variances.min() <= rounding:
+        raise ValueError(
+            "cov is not positive definite with a ridge of "
+            f"{ridges.min():g}; try a larger one"
+        )
+    dtype = np.float32 if x.dtype == np.float32 else np.float64
+    z = (x - mean.astype(dtype)) @ vectors.astype(dtype)
+    z -= ((mean - mean.astype(dtype)) @ vectors).astype(dtype)
+    distance2 = (1 / variances) @ np.square(z, dtype=np.float64).T
+    log_det = np.log(variances).sum(axis=1) + len(mean) * np.log(2 * np.pi)
+    return -0.5 * (distance2 + log_det[:, None])
 
 
 def conditional(mean, cov, known, values):

@@ -1,26 +1,46 @@
 """Scores. They take arrays, never models."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from utils.checks import check_array, check_count
+from utils.checks import (
+    check_array,
+    check_count,
+    check_labels,
+    check_rows,
+)
 
-__all__ = ["bits_per_dim"]
+__all__ = [
+    "Neighbours",
+    "bits_per_dim",
+    "class_consistency",
+    "frechet_distance",
+    "nearest_distance",
+    "neighbour_scores",
+]
 
 
-def bits_per_dim(log_prob, d, n_levels=256):
-    """Bits a pixel that a density spends on dequantised images.
+def bits_per_dim(log_prob, d, n_levels=256, *, discrete=False):
+    """Bits a pixel that a model spends on images of some grey levels.
 
-    An upper bound for what a model of the `n_levels` grey levels themselves
-    would need. A uniform density scores log2(n_levels).
+    A density of dequantised images gives an upper bound for what a model of
+    the levels themselves would need; a uniform density scores
+    log2(n_levels). Where log_prob is a lower bound (an ELBO), the score is an
+    upper bound too: call it one. A density of transformed pixels t(x) needs
+    log |dt/dx| added first, see `utils.data.to_logit`.
 
     Parameters
     ----------
     log_prob : ndarray of shape (n,)
         Log-density in nats of rows (x + u) / n_levels, u uniform on [0, 1).
+        With `discrete`, log-probability of the rows of levels.
     d : int
         Length of a row.
     n_levels : int
         Grey levels.
+    discrete : bool
+        Whether log_prob is of the levels themselves.
 
     Returns
     -------
@@ -30,7 +50,8 @@ def bits_per_dim(log_prob, d, n_levels=256):
     Raises
     ------
     ValueError
-        If log_prob is not 1-D and finite, or d is not a whole number > 0.
+        If log_prob is not 1-D and finite, or above 0 for a discrete model,
+        or d is not a whole number > 0.
 
     References
     ----------
@@ -40,4 +61,202 @@ def bits_per_dim(log_prob, d, n_levels=256):
     log_prob = check_array("log_prob", log_prob, (None,))
     d = check_count("d", d, 1)
     n_levels = check_count("n_levels", n_levels, 2)
-    return np.log2(n_levels) - log_prob / (d * np.log(2))
+    bits = -log_prob / (d * np.log(2))
+    if not discrete:
+        return np.log2(n_levels) + bits
+    if (log_prob > 0).any():
+        raise ValueError(
+            "log_prob of a discrete model is at most 0, "
+            f"got {log_prob.max():.3g}"
+        )
+    return bits
+
+
+def frechet_distance(a, b):
+    """Squared Fréchet distance of the normals fitted to two sets of rows.
+
+    |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)). The last
+    trace is the sum of the singular values of A^T B, where A A^T = cov_a and
+    B B^T = cov_b: real whatever the rank, unlike a matrix square root.
+
+    Parameters
+    ----------
+    a, b : ndarrays of shapes (n, d) and (m, d)
+        Features, two rows at least. The value depends on n and m: compare
+        only what has the same.
+
+    Returns
+    -------
+    float
+        In squared units of the features, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If the widths differ or a set has less than two rows.
+
+    References
+    ----------
+    Dowson and Landau (1982), The Fréchet distance between multivariate
+    normal distributions, Journal of Multivariate Analysis 12(3). Heusel et
+    al. (2017), GANs trained by a two time-scale update rule,
+    arXiv:1706.08500, for its use on features.
+    """
+    a = _check_set("a", a)
+    b = _check_set("b", b, a.shape[1])
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    factors, traces = zip(*map(_factor, (a, b)), strict=True)
+    cross = np.linalg.norm(factors[0].T @ factors[1], "nuc")
+    return float(max(gap @ gap + sum(traces) - 2 * cross, 0))
+
+
+def _check_set(name, x, d=None):
+    """Rows as float64, two at least."""
+    x = check_rows(name, x, d)
+    if len(x) < 2:
+        raise ValueError(f"{name} must have two rows at least, got 1")
+    return x.astype(np.float64)
+
+
+def _factor(x):
+    """A with A A^T the covariance of x, and the trace of that."""
+    cov = np.cov(x, rowvar=False).reshape(2 * x.shape[1:])
+    variance, vectors = np.linalg.eigh(cov)
+    variance = np.maximum(variance, 0)
+    return vectors * np.sqrt(variance), variance.sum()
+
+
+class Neighbours(NamedTuple):
+    """Scores by nearest neighbours, each a share, 1 where all is well.
+
+    Attributes
+    ----------
+    precision : float
+        Of the fakes that lie in the ball of some real row.
+    recall : float
+        Of the real rows that lie in the ball of some fake.
+    density : float
+        Mean number of balls of real rows that hold a fake, divided by k; it
+        may exceed 1.
+    coverage : float
+        Of the real rows whose ball holds a fake.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def neighbour_scores(real, fake, k=5):
+    """Precision, recall, density and coverage of generated rows.
+
+    The ball of a row reaches to its k-th nearest neighbour among the rows of
+    its own set, not counting itself, and holds what lies on its rim.
+
+    Parameters
+    ----------
+    real, fake : ndarrays of shapes (n, d) and (m, d)
+        Features, with n and m above k.
+    k : int
+
+    Returns
+    -------
+    Neighbours
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or a set has k rows or less.
+
+    References
+    ----------
+    Kynkäänniemi et al. (2019), Improved precision and recall metric for
+    assessing generative models, arXiv:1904.06991. Naeem et al. (2020),
+    Reliable fidelity and diversity metrics for generative models,
+    arXiv:2002.09797.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    real = check_rows("real", real)
+    fake = check_rows("fake", fake, real.shape[1])
+    k = check_count("k", k, 1)
+    for name, x in [("real", real), ("fake", fake)]:
+        if len(x) <= k:
+            raise ValueError(f"{name} has {len(x)} rows, needs more than {k}")
+    dtype = np.result_type(real, fake, np.float32)
+    origin = real[0].astype(dtype)  # far from 0, squares lose digits
+    real, fake = real - origin, fake - origin
+    real_reach, fake_reach = _reach(real, k), _reach(fake, k)
+    distance2 = euclidean_distances(real, fake, squared=True)
+    in_real = distance2 <= real_reach[:, None]
+    return Neighbours(
+        precision=float(in_real.any(axis=0).mean()),
+        recall=float((distance2 <= fake_reach).any(axis=1).mean()),
+        density=float(in_real.sum(axis=0).mean() / k),
+        coverage=float(in_real.any(axis=1).mean()),
+    )
+
+
+def _reach(x, k):
+    """Squared distance of each row to its k-th nearest other row."""
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    distance2 = euclidean_distances(x, squared=True)
+    np.fill_diagonal(distance2, np.inf)
+    distance2.partition(k - 1, axis=1)
+    return distance2[:, k - 1]
+
+
+def nearest_distance(x, reference):
+    """Euclidean distance of each row to the nearest row of a reference.
+
+    A model that copies its training pictures draws rows nearer to them than
+    new pictures lie. Smooth pictures lie near as well: compare like with like.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    reference : ndarray of shape (m, d)
+
+    Returns
+    -------
+    float64 ndarray of shape (n,)
+        In units of x.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+    """
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    x = check_rows("x", x)
+    reference = check_rows("reference", reference, x.shape[1])
+    return pairwise_distances_argmin_min(x, reference)[1]
+
+
+def class_consistency(probs, y):
+    """Share of pictures that a classifier reads as the digit asked for.
+
+    Blind to variety: a model that draws one good picture a class scores 1.
+
+    Parameters
+    ----------
+    probs : ndarray of shape (n, n_classes)
+        Probabilities, or any scores, of each class.
+    y : int ndarray of shape (n,)
+        The classes asked for.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or a label is not a class.
+    """
+    probs = check_rows("probs", probs)
+    y = check_labels("y", y, *probs.shape)
+    return float((probs.argmax(axis=1) == y).mean())
