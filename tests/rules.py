@@ -20,6 +20,7 @@ TAGS = {
     "picture",
     "check-formula",
     "nbval-check-output",
+    "scoreboard",
     "raises-exception",
 }
 

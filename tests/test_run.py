@@ -47,6 +47,7 @@ def tree(tmp_path, monkeypatch):
     for name, text in [("01_one", code), ("02_two", "1 / 0")]:
         path = tmp_path / "notebooks" / f"{name}.ipynb"
         nbformat.write(lesson(int(name[:2]), text), path)
+    (tmp_path / "utils").mkdir()
     (tmp_path / "tools").symlink_to(run.ROOT / "tools")
     monkeypatch.setattr(run, "ROOT", tmp_path)
     return tmp_path
@@ -85,6 +86,26 @@ def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
             assert not re.search(r"https?://(?!www\.w3\.org)", script), script
         for file in re.findall(r'<script[^>]*src="([^"?]*)', text):
             assert (out / file).exists(), file
+
+
+SCORES = """\
+from IPython.display import display
+rows = [{"lesson": n, "model": "m"} for n in (1, 2)]
+display({"text/plain": "a table"}, metadata={"rows": rows}, raw=True)
+"""
+
+
+def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
+    path = tree / "notebooks" / "01_one.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = new_code_cell(SCORES, metadata={"tags": ["scoreboard"]})
+    notebook.cells.append(cell)
+    nbformat.write(notebook, path)
+    assert run.main(["01"]) == 0
+    store = tree / "utils" / "scoreboard.json"
+    assert not store.exists()
+    assert run.main(["--refresh", "01"]) == 0
+    assert json.loads(store.read_text()) == [{"lesson": 1, "model": "m"}]
 
 
 def test_refresh_stores_only_what_is_without_error(tree):

@@ -14,6 +14,7 @@ import sync
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = sync.read_project(ROOT)
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PICTURE = ROOT / "notebooks" / "scoreboard.png"
 
 
 @pytest.fixture
@@ -22,8 +23,10 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     for name in ["pyproject.toml", "README.md", "CITATION.cff"]:
         shutil.copy(ROOT / name, tmp_path)
-    for path in [*LESSONS, LESSONS[0].with_name("drawn.png")]:
+    for path in [*LESSONS, PICTURE]:
         shutil.copy(path, tmp_path / "notebooks")
+    (tmp_path / "utils").mkdir()
+    shutil.copy(ROOT / "utils" / "scoreboard.json", tmp_path / "utils")
     monkeypatch.setattr(sync, "ROOT", tmp_path)
     return tmp_path
 
@@ -46,6 +49,8 @@ def test_nothing_is_stale(tree, capsys):
         (LESSONS[0].name, r"import subprocess", "import subprocess as s"),
         ("README.md", r"(?m)^\| \[\d\. .*$", "| [1. Gone](x) | ? |"),
         ("README.md", r"git clone http", "git clone ssh"),
+        ("README.md", r"\| real test digits \| 6", "| real test digits | 7"),
+        ("scoreboard.json", r'"recall": \[0\.', '"recall": [1.'),
         ("CITATION.cff", r"(?m)^version: ", "version: 9"),
     ],
 )
@@ -72,17 +77,39 @@ def test_one_line_changes_the_address_everywhere(tree):
     assert sync.main(["--check"]) == 0
     for path, content in contents(tree).items():
         assert FACTS["repository"].encode() not in content, path
-        if path.name not in ("pyproject.toml", "drawn.png"):
+        if path.suffix not in (".toml", ".png", ".json"):
             assert b"github.com/ada/digits" in content, path
 
 
 def test_picture_of_the_readme_follows_its_lesson(tree):
-    path = tree / "notebooks" / "drawn.png"
+    path = tree / "notebooks" / PICTURE.name
     before = path.read_bytes()
     path.write_bytes(before[:-1])
     assert sync.main(["--check"]) == 1
     assert sync.main([]) == 0
     assert path.read_bytes() == before
+
+
+def lesson(number, *rows, picture="QQ=="):
+    """A notebook that shows a scoreboard of some rows."""
+    output = {
+        "data": {"image/png": picture, "text/plain": "table"},
+        "metadata": {"rows": list(rows)},
+    }
+    cells = [
+        {"metadata": {}},
+        {"metadata": {"tags": ["scoreboard"]}, "outputs": [output]},
+    ]
+    return {f"{number:02}_lesson.ipynb": {"cells": cells}}
+
+
+def test_each_lesson_gives_its_own_rows_and_the_last_one_the_picture():
+    old, new = {"lesson": 6, "model": "a"}, {"lesson": 8, "model": "b"}
+    stale = old | {"model": "stale"}
+    notebooks = lesson(6, old) | lesson(8, stale, new, picture="Qg==")
+    notebooks |= {"09_lesson.ipynb": {"cells": []}}
+    assert sync.boards(notebooks) == ([old, new], b"B")
+    assert sync.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)
 
 
 def set_up_code():

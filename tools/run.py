@@ -30,6 +30,7 @@ from pages import (
     write_page,
     write_text,
 )
+from sync import store_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 300  # no cell may take longer
@@ -169,6 +170,7 @@ def run_lesson(path, out, refresh):
     write_page(notebook, out / f"{path.stem}.html", ROOT)
     if refresh and "error" not in result:
         write_text(path, text)
+        store_rows(ROOT)  # later lessons show this one's scores
     return result, remarks
 
 

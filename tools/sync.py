@@ -1,7 +1,9 @@
 """Write what several files repeat: badges, navigation, set-up cells, tables.
 
-The address and the version in pyproject.toml are the only source. Whoever
-publishes or forks this collection changes that one line and runs `make sync`.
+The address and the version in pyproject.toml are the only source of the
+badges and set-up cells: whoever publishes or forks this collection changes
+that one line and runs `make sync`. The stored outputs of the lessons are the
+only source of the scoreboard.
 
     python tools/sync.py            writes the files that are stale
     python tools/sync.py --check    names them, and fails if there are any
@@ -15,8 +17,9 @@ import tomllib
 from pathlib import Path
 from urllib.parse import quote
 
+from utils.scoreboard import Scoreboard, as_row
+
 ROOT = Path(__file__).resolve().parents[1]
-PICTURE_FROM = "05_sampling_and_visualization.ipynb"  # README's picture
 
 SETUP = """\
 # Set-up, the same in each lesson: find the project; on Colab, fetch it first.
@@ -135,28 +138,70 @@ def between(text, mark, new):
     return text
 
 
-def drawn(notebook):
-    """README's picture: that at the top of a lesson, as bytes of a PNG."""
-    picture = notebook["cells"][1]["attachments"]["picture.png"]
-    return base64.b64decode(picture["image/png"])
+def board(name, notebook):
+    """A lesson's own rows of the scoreboard, and its picture of all rows.
+
+    Both stand in the stored output of the cell tagged scoreboard.
+    """
+    rows, picture = [], None
+    for cell in notebook["cells"]:
+        if "scoreboard" not in cell["metadata"].get("tags", []):
+            continue
+        for output in cell["outputs"]:
+            rows += output.get("metadata", {}).get("rows", [])
+            picture = output.get("data", {}).get("image/png", picture)
+    return [row for row in rows if row["lesson"] == int(name[:2])], picture
+
+
+def boards(notebooks):
+    """Rows of all lessons, and the picture of the last one that has any."""
+    found = [board(name, notebook) for name, notebook in notebooks.items()]
+    rows = [row for own, _ in found for row in own]
+    pictures = [picture for own, picture in found if own and picture]
+    picture = base64.b64decode(pictures[-1]) if pictures else None
+    return rows, picture
+
+
+def read_lessons(root):
+    """Path and content of each lesson, by file name."""
+    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return {p.name: (p, json.loads(p.read_text("utf-8"))) for p in paths}
+
+
+def stored_rows(rows):
+    """Text of scoreboard.json, a row a line."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def store_rows(root):
+    """Write scoreboard.json from the stored outputs of the lessons."""
+    lessons = read_lessons(root)
+    rows, _ = boards({name: lesson for name, (_, lesson) in lessons.items()})
+    path = root / "utils" / "scoreboard.json"
+    path.write_text(stored_rows(rows), encoding="utf-8", newline="\n")
 
 
 def synced(root):
     """Yield (path, content) of each file as it should be, as bytes."""
     facts = read_project(root)
-    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    notebooks = {p.name: json.loads(p.read_text("utf-8")) for p in paths}
-    for path in paths:
+    lessons = read_lessons(root)
+    notebooks = {name: lesson for name, (_, lesson) in lessons.items()}
+    for path, _ in lessons.values():
         yield path, sync_lesson(path, notebooks, facts).encode()
-        opening = notebooks[path.name]["cells"][1]
-        if path.name == PICTURE_FROM and "attachments" in opening:
-            yield path.with_name("drawn.png"), drawn(notebooks[path.name])
+
+    rows, picture = boards(notebooks)
+    yield root / "utils" / "scoreboard.json", stored_rows(rows).encode()
+    if picture:
+        yield root / "notebooks" / "scoreboard.png", picture
 
     path = root / "README.md"
     if path.exists():
         text = path.read_text("utf-8")
         text = between(text, "badges", badges("notebooks", facts))
         text = between(text, "lessons", lesson_table(notebooks, facts))
+        table = Scoreboard([as_row(row) for row in rows]).markdown
+        text = between(text, "scoreboard", table)
         clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
         yield path, between(text, "clone", clone).encode()
 

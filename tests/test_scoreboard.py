@@ -1,0 +1,498 @@
+"""The scoreboard shows each row whole, and stores what lessons print."""
+
+import copy
+import json
+import re
+from dataclasses import asdict, fields, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from rules import tags
+from sync import between
+
+import utils.scoreboard
+from utils.data import to_images
+from utils.scoreboard import (
+    STORE,
+    Row,
+    Scoreboard,
+    as_row,
+    pack,
+    read_scoreboard,
+    unpack,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = {
+    int(path.name[:2]): nbformat.read(path, as_version=4)
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+}
+SHADES = np.linspace(0, 1, 7840).reshape(10, 784)
+
+
+def make_row(**changed):
+    """A row with each score, or some changed."""
+    row = Row(
+        model="a model",
+        lesson=6,
+        frechet=(3.456, 0.0789),
+        precision=(0.4732, 0.0111),
+        recall=(0.0664, 0.0022),
+        consistency=(0.8988, 0.0033),
+        nearest=(1.2346, 0.0071),
+        samples=pack(SHADES),
+        sample_s=0.01234,
+        machine="a processor, 2 cores",
+        parameters=3_085_040,
+        fit_s=1.26,
+        bits=4.9512,
+        nats=206.04,
+        bayes=0.9571,
+    )
+    return replace(row, **changed)
+
+
+BARE = {
+    "parameters": None,
+    "fit_s": None,
+    "bits": None,
+    "nats": None,
+    "bayes": None,
+    "consistency": None,
+}
+
+
+# One row
+
+
+def test_a_row_writes_its_scores():
+    assert make_row().scores == [
+        "a model",
+        "6",
+        "3,085,040",
+        "4.95",
+        "206.0",
+        "3.46 ± 0.08",
+        "0.47 ± 0.01",
+        "0.07 ± 0.00",
+        "0.899 ± 0.003",
+        "0.957",
+        "1.23 ± 0.01",
+    ]
+    assert make_row().seconds == ["1.3", "0.012"]
+
+
+def test_a_bound_is_named_a_bound():
+    exact, bound = make_row().scores, make_row(bound=True).scores
+    changed = {a: b for a, b in zip(exact, bound, strict=True) if a != b}
+    assert changed == {"4.95": "≤ 4.95", "206.0": "≤ 206.0"}
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_what_a_model_has_not_is_a_dash(bound):
+    row = make_row(**BARE, bound=bound)
+    dashes = [i for i, text in enumerate(row.scores) if text == "–"]
+    assert dashes == [2, 3, 4, 8, 9]
+    assert row.seconds == ["–", "0.012"]
+
+
+def test_zero_is_not_a_dash():
+    row = make_row(parameters=0, bits=0.0, nats=0, bayes=0.0, fit_s=0.0)
+    texts = row.scores
+    assert [texts[i] for i in (2, 3, 4, 9)] == ["0", "0.00", "0.0", "0.000"]
+    assert row.seconds[0] == "< 0.01"
+    fits = [make_row(fit_s=s).seconds[0] for s in (0.01, 9.94, 9.96, 148.2)]
+    assert fits == ["0.01", "9.9", "10", "148"]
+
+
+@pytest.mark.parametrize(
+    ("frechet", "text"),
+    [
+        ((0.0104, 0.0016), "0.010 ± 0.002"),
+        ((0.0999, 0.01), "0.100 ± 0.010"),
+        ((0.1, 0.01), "0.10 ± 0.01"),
+        ((157.838, 0.2), "157.84 ± 0.20"),
+    ],
+)
+def test_a_small_frechet_distance_has_three_digits(frechet, text):
+    assert make_row(frechet=frechet).scores[5] == text
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pack_keeps_256_levels_of_ten_pictures(dtype):
+    x = np.random.default_rng(0).random((10, 784)).astype(dtype)
+    text = pack(x)
+    assert json.loads(json.dumps(text)) == text
+    wanted = to_images(x).reshape(10, 784) / 255
+    np.testing.assert_array_equal(unpack(text), wanted)
+    np.testing.assert_allclose(unpack(text), x, atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("row", [make_row(), make_row(**BARE, bound=True)])
+def test_a_row_survives_json(row):
+    _, metadata = Scoreboard([row])._repr_mimebundle_()
+    (stored,) = json.loads(json.dumps(metadata))["rows"]
+    assert as_row(stored) == row
+    assert type(as_row(stored).frechet) is tuple
+
+
+# The table
+
+ROWS = [
+    make_row(model="fair", frechet=(2.0, 0.1), **BARE),
+    make_row(model="worst", frechet=(10.0, 0.1), bound=True),
+    make_row(model="best", frechet=(0.02, 0.001)),
+    make_row(model="tied", frechet=(2.0, 0.3)),
+]
+ORDER = ["worst", "fair", "tied", "best"]
+HEAD = [
+    *("model", "lesson", "parameters", "bits/dim", "nats", "Fréchet"),
+    *("precision", "recall", "class", "Bayes", "nearest"),
+]
+
+
+def cells(text):
+    """Cells of a text in aligned columns."""
+    return [re.split(r" {2,}", line) for line in text.splitlines()]
+
+
+class Table(HTMLParser):
+    """Collects the kinds and the texts of a table's cells."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.lines, self.kinds = [], set()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.kinds.add(tag)
+        if tag == "tr":
+            self.lines.append([])
+        if tag in ("th", "td"):
+            self.lines[-1].append("")
+
+    def handle_data(self, data):
+        if data.strip():
+            self.lines[-1][-1] += data
+
+
+def test_rows_stand_from_worst_to_best():
+    given = list(ROWS)
+    board = Scoreboard(given)
+    assert [row.model for row in board.rows] == ORDER
+    assert given == ROWS  # the list that was given keeps its order
+
+
+def test_text_and_html_show_the_same_scores():
+    board = Scoreboard(ROWS)
+    data, metadata = board._repr_mimebundle_()
+    assert set(data) == {"text/plain", "text/html"}
+    text = cells(data["text/plain"])
+    assert text == [HEAD, *[row.scores for row in board.rows]]
+    table = Table(data["text/html"])
+    assert table.lines == text
+    assert table.kinds == {"table", "tr", "th", "td"}
+    assert data["text/html"].count("<th>") == len(HEAD)
+    assert str(board) == data["text/plain"]
+    assert metadata == {"rows": [asdict(row) for row in board.rows]}
+
+
+def test_columns_are_aligned():
+    lines = str(Scoreboard(ROWS)).splitlines()
+    for title, text in [
+        ("lesson", "6"),
+        ("Fréchet", "10.00"),
+        ("nats", "≤ 206"),
+    ]:
+        assert lines[0].index(title) == lines[1].index(text)
+
+
+def test_html_is_escaped():
+    name = '<b>a & "b"</b>'
+    data, _ = Scoreboard([make_row(model=name)])._repr_mimebundle_()
+    assert "<b>" not in data["text/html"]
+    table = Table(data["text/html"])
+    assert table.lines[1][0] == name and "b" not in table.kinds
+
+
+def test_seconds_stand_apart_with_their_machine():
+    lines = cells(Scoreboard(ROWS).seconds)
+    assert lines[0] == ["model", "fit, s", "1,000 samples, s", "measured on"]
+    assert lines[2] == ["fair", "–", "0.012", "a processor, 2 cores"]
+    assert lines[4] == ["best", "1.3", "0.012", "a processor, 2 cores"]
+    assert "0.012" not in str(Scoreboard(ROWS))
+
+
+def test_markdown_holds_scores_seconds_and_machines():
+    names = ["D", "A", "C", "B"]
+    board = Scoreboard(
+        [replace(r, machine=n) for r, n in zip(ROWS, names, strict=True)]
+    )
+    *lines, blank, note = board.markdown.splitlines()
+    lines = [line.strip("|").split("|") for line in lines]
+    lines = [[text.strip() for text in line] for line in lines]
+    assert lines[0] == [*HEAD, "fit, s", "1,000 samples, s"]
+    assert lines[1] == ["---"] * 13
+    assert lines[2:] == [row.scores + row.seconds for row in board.rows]
+    assert blank == ""
+    assert note.endswith(" measured on: A, B, C, D.")
+
+
+def test_an_empty_scoreboard_shows_its_head():
+    assert cells(str(Scoreboard([]))) == [HEAD]
+    assert len(cells(Scoreboard([]).seconds)) == 1
+
+
+def test_the_picture_has_a_column_for_each_row():
+    shades = [0.0, 0.2, 0.4, 0.6]
+    rows = [
+        replace(row, samples=pack(np.full((10, 784), shade)))
+        for row, shade in zip(ROWS, shades, strict=True)
+    ]
+    rows[0] = replace(rows[0], samples=pack(SHADES))
+    Scoreboard(rows).draw(width=4)
+    (ax,) = plt.gcf().axes
+    mosaic = np.asarray(ax.images[0].get_array())
+    assert plt.gcf().get_size_inches()[0] == 4
+    plt.close()
+    assert mosaic.shape == (10 * 30 - 2, 4 * 30 - 2)
+    for column, wanted in enumerate([0.2, None, 0.6, 0.4]):
+        strip = mosaic[:, 30 * column : 30 * column + 28]
+        for i in range(10):
+            tile = strip[30 * i : 30 * i + 28].ravel()
+            shade = SHADES[i] if wanted is None else wanted
+            np.testing.assert_allclose(tile, shade, atol=0.5 / 255 + 1e-6)
+    texts = [text.get_text() for text in ax.texts]
+    texts += [label.get_text() for label in ax.get_xticklabels()]
+    assert [text for text in texts if text in ORDER] == ORDER
+
+
+def test_long_names_are_wrapped_and_kept_whole():
+    name = "class Gaussians, ridge 1e-5"
+    Scoreboard([make_row(model=name), *ROWS]).draw()
+    texts = [text.get_text() for text in plt.gca().texts]
+    texts += [label.get_text() for label in plt.gca().get_xticklabels()]
+    plt.close()
+    (text,) = (text for text in texts if "ridge" in text)
+    assert text.split() == name.split()
+    assert max(map(len, text.split("\n"))) <= 11
+
+
+# The file
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store of its own."""
+    path = tmp_path / "scoreboard.json"
+    monkeypatch.setattr(utils.scoreboard, "STORE", path)
+    return path
+
+
+def test_rows_of_earlier_lessons_are_read(store):
+    rows = [make_row(lesson=n, model=str(n)) for n in (6, 8, 7, 10)]
+    store.write_text(json.dumps([asdict(row) for row in rows]), "utf-8")
+    assert read_scoreboard() == rows
+    assert read_scoreboard(before=8) == [rows[0], rows[2]]
+    assert read_scoreboard(before=6) == []
+    assert read_scoreboard(before=0) == []
+
+
+def without(key):
+    return {k: v for k, v in asdict(make_row()).items() if k != key}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[",
+        b"[{}]",
+        b"[5]",
+        b"7",
+        b"null",
+        b'{"rows": []}',
+        b"\xff\xfe",
+        json.dumps([without("lesson")]).encode(),
+        json.dumps([asdict(make_row()) | {"colour": 1}]).encode(),
+    ],
+)
+def test_a_damaged_store_is_named(damage, store):
+    store.write_bytes(damage)
+    with pytest.raises(ValueError, match=" is damaged: .") as error:
+        read_scoreboard()
+    assert str(error.value).startswith(str(store))
+
+
+def test_reading_changes_nothing():
+    before = STORE.read_bytes()
+    assert len(read_scoreboard()) == len(json.loads(before))
+    assert STORE.read_bytes() == before
+
+
+# The stored rows are those that the lessons show
+
+
+def boards(lesson):
+    """Outputs of the cells tagged scoreboard that show a table."""
+    return [
+        out
+        for cell in lesson.cells
+        if "scoreboard" in tags(cell)
+        for out in cell.outputs
+        if "text/html" in out.get("data", {})
+    ]
+
+
+def other_lines(lesson):
+    """Cells of each line that a lesson prints beside its tables."""
+    shown = boards(lesson)
+    return [
+        line
+        for cell in lesson.cells
+        for out in cell.get("outputs", [])
+        if not any(out is board for board in shown)
+        for line in cells(
+            out.get("text", "") or out.get("data", {}).get("text/plain", "")
+        )
+    ]
+
+
+def complaints(rows, lessons):
+    """Where the stored rows differ from what the lessons show."""
+    for row in rows:
+        if row.lesson not in lessons:
+            yield f"{row.model}: there is no lesson {row.lesson}"
+    for number, lesson in lessons.items():
+        tagged = any("scoreboard" in tags(cell) for cell in lesson.cells)
+        own = [row for row in rows if row.lesson == number]
+        if tagged and not own:
+            yield f"lesson {number} has a scoreboard, and no row is stored"
+        known = [row.scores for row in rows if row.lesson <= number]
+        tables = [cells(out.data["text/plain"])[1:] for out in boards(lesson)]
+        shown = [line for table in tables for line in table]
+        for line in shown:
+            if line not in known:
+                yield f"lesson {number} shows a row not stored: {line}"
+        held = [
+            as_row(row)
+            for out in boards(lesson)
+            for row in out.metadata.get("rows", [])
+        ]
+        printed = [line[:3] for line in other_lines(lesson)]
+        for row in own:
+            if row.scores not in shown:
+                yield f"lesson {number} does not show {row.scores}"
+            if row not in held:
+                yield f"lesson {number} does not hold {row.model}"
+            if [row.model, *row.seconds] not in printed:
+                yield f"lesson {number} prints no seconds of {row.model}"
+
+
+def test_the_stored_rows_are_those_of_the_lessons():
+    assert list(complaints(read_scoreboard(), LESSONS)) == []
+
+
+def test_the_readme_shows_the_stored_rows():
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = Scoreboard(read_scoreboard()).markdown
+    assert between(text, "scoreboard", table) == text
+
+
+def test_stored_models_have_names_of_their_own():
+    names = [row.model for row in read_scoreboard()]
+    assert len(set(names)) == len(names)
+
+
+def lesson_that_shows(rows):
+    """A notebook with a scoreboard, and the seconds under it."""
+    board = Scoreboard(rows)
+    data, metadata = json.loads(json.dumps(board._repr_mimebundle_()))
+    shown, timed = (nbformat.v4.new_code_cell() for _ in range(2))
+    shown.metadata.tags = ["scoreboard"]
+    shown.outputs = [
+        nbformat.v4.new_output("display_data", {"text/plain": "<Figure>"}),
+        nbformat.v4.new_output("execute_result", data, metadata=metadata),
+    ]
+    timed.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text=board.seconds)
+    ]
+    return nbformat.v4.new_notebook(cells=[shown, timed])
+
+
+@pytest.fixture(params=["made up", "stored"])
+def collection(request):
+    """Rows, and lessons that show them."""
+    if request.param == "stored":
+        rows = read_scoreboard()
+        if not rows:
+            pytest.skip("no row is stored yet")
+        return rows, {n: copy.deepcopy(LESSONS[n]) for n in LESSONS}
+    later = make_row(model="later", lesson=7)
+    lessons = {6: lesson_that_shows(ROWS)}
+    lessons |= {7: lesson_that_shows([*ROWS, later])}
+    return [*ROWS, later], lessons
+
+
+def spoil(row, name):
+    """The same row, with a small change."""
+    value = getattr(row, name)
+    if isinstance(value, tuple):
+        value = value[0], value[1] + 1e-9
+    elif value is None:
+        value = (0.5, 0.1) if name == "consistency" else 1
+    else:
+        value += "x" if isinstance(value, str) else 1
+    return replace(row, **{name: value})
+
+
+def test_the_check_passes_what_is_right(collection):
+    assert list(complaints(*collection)) == []
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Row)])
+def test_a_changed_entry_of_the_store_is_caught(collection, name):
+    rows, lessons = collection
+    for i, row in enumerate(rows):
+        spoiled = list(rows)
+        spoiled[i] = spoil(row, name)
+        assert list(complaints(spoiled, lessons))
+
+
+def test_a_row_too_few_or_too_many_is_caught(collection):
+    rows, lessons = collection
+    for row in rows:
+        assert list(complaints([r for r in rows if r != row], lessons))
+    extra = replace(rows[0], model="a stranger")
+    assert list(complaints([*rows, extra], lessons))
+    assert list(complaints([], lessons))
+
+
+def test_a_changed_digit_in_a_lesson_is_caught(collection):
+    """In the text of its table, or of its seconds."""
+    rows, lessons = collection
+    for row in rows:
+        lesson = copy.deepcopy(lessons[row.lesson])
+        (table,) = boards(lesson)
+        text = table.data["text/plain"]
+        table.data["text/plain"] = text.replace(
+            row.scores[5], row.scores[5].replace("±", "± 1")
+        )
+        assert list(complaints(rows, lessons | {row.lesson: lesson}))
+        lesson = copy.deepcopy(lessons[row.lesson])
+        for cell in lesson.cells:
+            for out in cell.get("outputs", []):
+                if "text" in out:
+                    out.text = out.text.replace(row.seconds[1], "1e9")
+        assert list(complaints(rows, lessons | {row.lesson: lesson}))
+
+
+def test_a_lesson_whose_scoreboard_has_no_output_is_caught():
+    lesson = lesson_that_shows([])
+    lesson.cells[0].outputs = []
+    assert list(complaints([], {6: lesson}))
+    assert list(complaints([], {6: nbformat.v4.new_notebook()})) == []
