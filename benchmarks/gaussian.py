@@ -2,27 +2,34 @@
 
     python benchmarks/gaussian.py
 
-Prints a table and writes build/bench.json. Both sides of a question run in
-turn in one process, and the median of their CPU times counts. The pipeline
-is timed once, cold: each run has a process of its own, whose peak memory is
-read too.
+Prints a table and writes build/bench_gaussian.json. Both sides of a question
+run in turn in one process, and the median of their CPU times counts. The
+pipeline is timed once, cold: each run has a process of its own, whose peak
+memory is read too.
 
 BLAS gets one thread. Threads that wait for each other spin, which counts as
 CPU time, and on a busy machine for much of it: `--threads 2` shows that.
 """
 
-import argparse
 import io
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+from bench import (  # noqa: E402
+    interleaved,
+    options,
+    print_ratios,
+    print_setting,
+    timed,
+    write,
+)
+
+OPTIONS = options(__doc__)
 RIDGE = 0.01
 AIMS = {
     "estimate": 3.2,
@@ -133,20 +140,6 @@ def pipeline_baseline(x_train, y_train, rng):
     return grid_baseline(np.stack(draws, axis=1).reshape(50, 784))
 
 
-def timed(function, *args):
-    """CPU seconds of one call."""
-    start = time.process_time()
-    function(*args)
-    return time.process_time() - start
-
-
-def interleaved(runs, ours, baseline):
-    """Median CPU seconds of two thunks that take turns, warm."""
-    ours(), baseline()
-    pairs = [(timed(ours), timed(baseline)) for _ in range(runs)]
-    return [statistics.median(side) for side in zip(*pairs, strict=True)]
-
-
 def cold(side):
     """In a process of its own: import, load, then time one pipeline."""
     import matplotlib
@@ -225,59 +218,10 @@ def measure(runs):
     return seconds, peaks
 
 
-def processor():
-    """Name of the processor, as well as the system tells it."""
-    try:
-        info = Path("/proc/cpuinfo").read_text()
-        line = next(s for s in info.splitlines() if s.startswith("model name"))
-        return line.split(":")[1].strip()
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def setting():
-    """What the numbers depend on."""
-    import matplotlib
-    import numpy as np
-    import scipy
-    from threadpoolctl import threadpool_info
-
-    return {
-        "processor": f"{processor()}, {os.cpu_count()} cores",
-        "system": platform.platform(terse=True),
-        "blas": sorted(
-            {
-                f"{b['internal_api']} {b['version']} "
-                f"({b.get('architecture')}, threads: {b['num_threads']})"
-                for b in threadpool_info()
-            }
-        ),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "matplotlib": matplotlib.__version__,
-        "load": [round(n, 2) for n in os.getloadavg()]
-        if hasattr(os, "getloadavg")
-        else None,
-    }
-
-
 def report(seconds, peaks):
-    """Print the table and write build/bench.json."""
-    results = {
-        name: {"ours_s": a, "baseline_s": b, "ratio": b / a}
-        for name, (a, b) in seconds.items()
-    }
-    for key, value in setting().items():
-        print(f"{key:12}{value}")
-    print(f"\n{'':22}{'ours':>10}{'baseline':>10}{'ratio':>8}{'aim':>8}")
-    for name, row in results.items():
-        missed = "" if row["ratio"] >= AIMS[name] else "  missed"
-        print(
-            f"{name:22}{row['ours_s'] * 1e3:7.1f} ms"
-            f"{row['baseline_s'] * 1e3:7.0f} ms"
-            f"{row['ratio']:8.1f}{AIMS[name]:>8}{missed}"
-        )
+    """Print the table and write the results."""
+    print_setting()
+    results = print_ratios(seconds, AIMS)
     ours, baseline = peaks
     print(
         f"{'pipeline, peak':22}{ours:7.0f} MB{baseline:7.0f} MB"
@@ -288,23 +232,11 @@ def report(seconds, peaks):
         "ours_peak_mb": ours,
         "baseline_peak_mb": baseline,
     }
-    file = ROOT / "build" / "bench.json"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=2) + "\n")
-    print(f"\nwritten to {file.relative_to(ROOT)}")
+    write(results)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1, help="for BLAS")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--cold", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-    if options.cold:
-        cold(options.cold)
+    if OPTIONS.cold:
+        cold(OPTIONS.cold)
     else:
-        for library in ("OPENBLAS", "OMP", "MKL"):
-            os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
-        os.environ["VECLIB_MAXIMUM_THREADS"] = str(options.threads)
-        report(*measure(options.runs))
+        report(*measure(OPTIONS.runs))

@@ -1,0 +1,140 @@
+"""How fast are the scores beside what a reader would write instead?
+
+    python benchmarks/judging.py
+
+Prints a table and writes build/bench_judging.json. Both sides of a question
+run in turn in one process, on the same arrays, and the median of their CPU
+times counts; their answers are compared first. The baselines are
+
+- frechet: SciPy's matrix square root of the product of the covariances;
+- neighbours: scikit-learn's NearestNeighbors for each radius, then SciPy's
+  cdist for the balls;
+- neighbours_brute: the same with scikit-learn's `pairwise_distances`
+  throughout, as the authors of density and coverage publish it;
+- ridge_path: one Cholesky factor for each of 25 ridges, by our own
+  `fit_gaussian`, on 2,000 rows.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+from bench import (  # noqa: E402
+    interleaved,
+    options,
+    print_ratios,
+    print_setting,
+    write,
+)
+
+OPTIONS = options(__doc__)
+K = 5
+AIMS = {"neighbours": 3, "ridge_path": 5}
+
+
+def frechet_baseline(a, b):
+    import numpy as np
+    from scipy.linalg import sqrtm
+
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    root = sqrtm(cov_a @ cov_b).real
+    return gap @ gap + np.trace(cov_a + cov_b - 2 * root)
+
+
+def neighbours_baseline(real, fake):
+    from scipy.spatial.distance import cdist
+    from sklearn.neighbors import NearestNeighbors
+
+    def reach(x):
+        nearest = NearestNeighbors(n_neighbors=K).fit(x)
+        return nearest.kneighbors()[0][:, -1]
+
+    return shares(cdist(real, fake), reach(real), reach(fake))
+
+
+def neighbours_brute(real, fake):
+    import numpy as np
+    from sklearn.metrics import pairwise_distances
+
+    def reach(x):
+        distance = pairwise_distances(x, x, metric="euclidean", n_jobs=1)
+        return np.sort(distance, axis=1)[:, K]
+
+    distance = pairwise_distances(real, fake, metric="euclidean", n_jobs=1)
+    return shares(distance, reach(real), reach(fake))
+
+
+def shares(distance, real_reach, fake_reach):
+    """Precision, recall, density and coverage."""
+    in_real = distance <= real_reach[:, None]
+    return [
+        in_real.any(axis=0).mean(),
+        (distance <= fake_reach).any(axis=1).mean(),
+        in_real.sum(axis=0).mean() / K,
+        in_real.any(axis=1).mean(),
+    ]
+
+
+def path_ours(mean, cov, x, ridges):
+    from utils.gaussian import ridge_log_prob
+
+    return ridge_log_prob(mean, cov, x, ridges)
+
+
+def path_baseline(mean, cov, x, ridges):
+    from utils.gaussian import fit_gaussian
+
+    return [fit_gaussian(mean, cov, ridge=r).log_prob(x) for r in ridges]
+
+
+def measure(runs):
+    """CPU seconds of both sides of each question."""
+    import numpy as np
+
+    from utils.data import load_mnist, preprocess
+    from utils.judge import read_digits
+    from utils.metrics import frechet_distance, neighbour_scores
+    from utils.statistics import class_statistics
+
+    (x_train, y_train), (x_test, _) = load_mnist()
+    a, b = (
+        read_digits(preprocess(x_train[:2500])),
+        read_digits(preprocess(x_test[:2500])),
+    )
+    stats = class_statistics(x_train, y_train)
+    path = (
+        stats.mean[3] / 255,
+        stats.cov(3) / 255**2,
+        preprocess(x_test[:2000]),
+        np.logspace(-5, 0, 25),
+    )
+    questions = {
+        "frechet": (
+            lambda: frechet_distance(a.features, b.features),
+            lambda: frechet_baseline(a.features, b.features),
+        ),
+        "neighbours": (
+            lambda: neighbour_scores(a.maps, b.maps, K),
+            lambda: neighbours_baseline(a.maps, b.maps),
+        ),
+        "neighbours_brute": (
+            lambda: neighbour_scores(a.maps, b.maps, K),
+            lambda: neighbours_brute(a.maps, b.maps),
+        ),
+        "ridge_path": (
+            lambda: path_ours(*path),
+            lambda: path_baseline(*path),
+        ),
+    }
+    for ours, baseline in questions.values():
+        np.testing.assert_allclose(ours(), baseline(), rtol=2e-3)
+    return {
+        name: interleaved(runs, *sides) for name, sides in questions.items()
+    }
+
+
+if __name__ == "__main__":
+    print_setting()
+    write(print_ratios(measure(OPTIONS.runs), AIMS))
