@@ -20,7 +20,7 @@ JUDGE_FILE = Path(__file__).with_name("judge.npz")
 JUDGE_SHA256 = (
     "bd381c389dea7b16d30f88c5e83e6f930b8f63f4c6e2682737c157b2896186df"
 )
-BATCH = 100
+BATCH = 50
 
 
 class Reading(NamedTuple):
