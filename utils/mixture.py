@@ -1,0 +1,299 @@
+"""Gaussian mixtures, fitted by expectation maximisation (EM)."""
+
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from scipy.special import logsumexp
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from utils.checks import (
+    check_array,
+    check_count,
+    check_number,
+    check_rng,
+    check_rows,
+)
+from utils.em import LowRankSteps, MomentSteps
+from utils.gaussian import class_posterior
+
+__all__ = ["Mixture", "fit_mixture"]
+
+KEEP = 400e6  # bytes of features that may be kept from step to step
+SHOW_AFTER = 3  # seconds until progress is shown
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A weighted sum of normal densities.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+        They add up to 1.
+    components : tuple of K distributions
+        Each has `mean`, `log_prob` and `sample`.
+    history : tuple of float
+        Mean log-density of the rows it was fitted to, in nats, before each
+        iteration of EM.
+    converged : bool or None
+        Whether EM met its rule; None where nothing was fitted.
+    """
+
+    weights: np.ndarray
+    components: tuple
+    history: tuple = ()
+    converged: bool | None = None
+
+    def component_log_prob(self, x):
+        """Log-density at each row under each component, shape (n, K)."""
+        return np.stack([c.log_prob(x) for c in self.components], axis=1)
+
+    def log_prob(self, x):
+        """Natural logarithm of the density at each row.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d)
+
+        Returns
+        -------
+        float64 ndarray of shape (n,)
+            In nats.
+
+        Raises
+        ------
+        ValueError
+            If x does not fit.
+        """
+        joint = self.component_log_prob(x) + np.log(self.weights)
+        return logsumexp(joint, axis=1)
+
+    def responsibilities(self, x):
+        """Probability of each component given each row, shape (n, K)."""
+        return class_posterior(self.component_log_prob(x), self.weights)
+
+    def sample(self, n, rng, **options):
+        """Draw n rows in random order.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        **options
+            For `sample` of the components.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+
+        Raises
+        ------
+        ValueError
+            If n is negative or not whole.
+        """
+        n = check_count("n", n)
+        check_rng("rng", rng)
+        counts = rng.multinomial(n, self.weights)
+        drawn = [
+            component.sample(count, rng, **options)
+            for component, count in zip(self.components, counts, strict=True)
+        ]
+        return rng.permutation(np.concatenate(drawn))
+
+
+def fit_mixture(
+    x,
+    n_components,
+    rng,
+    *,
+    covariance="full",
+    rank=None,
+    ridge=1e-6,
+    start=None,
+    tol=1e-3,
+    max_iterations=200,
+):
+    """Fit a mixture of Gaussians by EM.
+
+    It starts from a k-means clustering, which starts by k-means++, and stops
+    when an iteration changes the mean log-density of the rows by less than
+    `tol`. On one machine, the same rng gives the same mixture.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        float32 rows are worked in float32, all others in float64.
+    n_components : int
+    rng : numpy.random.Generator
+    covariance : {"full", "tied", "diag", "low_rank"}
+        A covariance for each component; one for all; variances only; or
+        `rank` directions and noise in each coordinate.
+    rank : int, optional
+        For "low_rank".
+    ridge : float
+        Added to each variance at each iteration, so that no component can
+        collapse on a few rows.
+    start : Mixture, optional
+        Where EM starts instead, with components of the same kind.
+    tol : float
+        In nats a row.
+    max_iterations : int
+
+    Returns
+    -------
+    Mixture
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or x has fewer distinct rows than there
+        are components.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If max_iterations were not enough.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data
+    via the EM algorithm, Journal of the Royal Statistical Society B 39(1).
+    Bishop (2006), Pattern Recognition and Machine Learning, section 9.2.
+    """
+    x, k = _check_fit(x, n_components, rng, ridge)
+    _check_rule(tol, max_iterations)
+    if start is not None:
+        _check_start(start, (k, x.shape[1]), covariance, rank)
+    kind = covariance, rank, ridge
+    try:
+        model = _fit(x, k, rng, kind, start, tol, max_iterations)
+    except LinAlgError as error:
+        raise ValueError(
+            f"a covariance has no inverse with a ridge of {ridge:g} "
+            f"({error}); try a larger one"
+        ) from None
+    if not model.converged:
+        told = f"{tol:g} nats a row in {max_iterations} iterations"
+        told = f"EM has not converged to {told}"
+        warnings.warn(told, ConvergenceWarning, stacklevel=2)
+    return model
+
+
+def _fit(x, k, rng, kind, start, tol, max_iterations):
+    """Mixture fitted to checked rows."""
+    steps = _steps(x, *kind)
+    if start is None:
+        params = steps.first(x, _labels(x, k, rng), k)
+    else:
+        params = steps.inward(start.weights, start.components)
+    params, *told = _climb(steps, params, x, tol, max_iterations)
+    return Mixture(*steps.outward(params), *told)
+
+
+def _climb(steps, params, x, tol, max_iterations):
+    """Iterate EM until the mean log-density changes by less than tol."""
+    history, converged = (), False
+    keeps = len(x) * steps.n_features * x.itemsize <= KEEP
+    kept = list(steps.blocks(x)) if keeps else None
+    begun = time.monotonic()
+    while not converged and len(history) < max_iterations:
+        sums, log_prob = steps.e_step(params, kept or steps.blocks(x))
+        params = steps.m_step(sums, params)
+        history += (float(log_prob) / len(x),)
+        converged = len(history) > 1 and abs(history[-1] - history[-2]) < tol
+        _show(begun, history, max_iterations)
+    return params, history, converged
+
+
+def _check_fit(x, n_components, rng, ridge):
+    """Rows as float32 or float64, and the number of components."""
+    x = check_rows("x", x)
+    k = check_count("n_components", n_components, 1)
+    check_rng("rng", rng)
+    check_number("ridge", ridge)
+    if k > len(x):
+        raise ValueError(f"n_components is {k}, but x has {len(x)} rows")
+    return x if x.dtype == np.float32 else x.astype(np.float64), k
+
+
+def _check_rule(tol, max_iterations):
+    """Check when EM stops."""
+    check_number("tol", tol)
+    check_count("max_iterations", max_iterations, 1)
+
+
+def _check_start(start, shape, covariance, rank):
+    """Check the mixture to start from: its shape and its kind."""
+    if not isinstance(start, Mixture):
+        raise ValueError(
+            f"start must be a Mixture, got {type(start).__name__}"
+        )
+    means = [component.mean for component in start.components]
+    found = check_array("start.means", means or np.empty((0, 0)), (None, None))
+    if found.shape != shape:
+        raise ValueError(
+            f"start must have (K, d) = {shape}, has {found.shape}"
+        )
+    check_array("start.weights", start.weights, shape[:1])
+    for component in start.components:
+        if not _is_of_kind(component, shape[1], covariance, rank):
+            raise ValueError(f"start has other components than {covariance!r}")
+
+
+def _is_of_kind(component, d, covariance, rank):
+    """Whether EM for one kind of covariance can go on from a component."""
+    if covariance == "low_rank":
+        loadings = getattr(component, "loadings", np.empty(0))
+        return loadings.shape == (d, rank)
+    factor = getattr(component, "factor", np.empty(0))
+    diagonal = factor.ndim == 2 and not np.tril(factor, -1).any()
+    return factor.shape == (d, d) and (diagonal or covariance != "diag")
+
+
+def _steps(x, covariance, rank, ridge):
+    """The E- and M-steps of one kind of covariance."""
+    if (covariance == "low_rank") != (rank is not None):
+        raise ValueError(
+            f"rank belongs to 'low_rank'; got {covariance!r} and rank {rank}"
+        )
+    if ridge == 0 and (x == x[0]).all(axis=0).any():
+        raise ValueError("x has constant columns: they need a ridge above 0")
+    mean = x.mean(axis=0, dtype=np.float64)
+    cov = np.cov(x, rowvar=False, ddof=0, dtype=np.float64)
+    cov = cov.reshape(2 * x.shape[1:])
+    eps = 10 * np.finfo(x.dtype).eps  # rows that a component has at least
+    if covariance == "low_rank":
+        return LowRankSteps(mean, cov, ridge, rank, eps)
+    if covariance in ("full", "tied", "diag"):
+        return MomentSteps(mean, cov, ridge, covariance, eps)
+    raise ValueError(
+        "covariance must be 'full', 'tied', 'diag' or 'low_rank', "
+        f"got {covariance!r}"
+    )
+
+
+def _labels(x, k, rng):
+    """Clusters of a few rounds of k-means, from a k-means++ start."""
+    seed = int(rng.integers(2**31))
+    means = KMeans(k, n_init=1, max_iter=20, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = means.fit_predict(x)
+    n_found = len(np.unique(labels))
+    if n_found < k:
+        raise ValueError(
+            f"n_components is {k}, but x has {n_found} distinct rows"
+        )
+    return labels
+
+
+def _show(begun, history, most):
+    """Tell on stderr how far a long fit is."""
+    if time.monotonic() - begun > SHOW_AFTER:
+        line = f"\rEM {len(history)}/{most}: {history[-1]:.4f} nats a row"
+        print(line, end="", file=sys.stderr, flush=True)
