@@ -12,10 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def options(doc):
+def options(doc, threads=1):
     """Read the command line and give BLAS its threads; before NumPy loads."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1, help="for BLAS")
+    parser.add_argument(
+        "--threads", type=int, default=threads, help="for BLAS"
+    )
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--cold", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -26,17 +28,20 @@ def options(doc):
     return chosen
 
 
-def timed(function, *args):
-    """CPU seconds of one call."""
-    start = time.process_time()
+def timed(function, *args, clock=time.process_time):
+    """Seconds of one call, of the processor's time unless told otherwise."""
+    start = clock()
     function(*args)
-    return time.process_time() - start
+    return clock() - start
 
 
-def interleaved(runs, ours, baseline):
-    """Median CPU seconds of two thunks that take turns, warm."""
+def interleaved(runs, ours, baseline, clock=time.process_time):
+    """Median seconds of two thunks that take turns, warm."""
     ours(), baseline()
-    pairs = [(timed(ours), timed(baseline)) for _ in range(runs)]
+    pairs = [
+        (timed(ours, clock=clock), timed(baseline, clock=clock))
+        for _ in range(runs)
+    ]
     return [statistics.median(side) for side in zip(*pairs, strict=True)]
 
 
@@ -84,7 +89,7 @@ def print_ratios(seconds, aims):
     Parameters
     ----------
     seconds : dict of str to (float, float)
-        CPU seconds, ours and the baseline's.
+        Seconds, ours and the baseline's.
     aims : dict of str to float
         Least ratios.
 
