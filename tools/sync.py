@@ -163,9 +163,9 @@ def boards(notebooks):
 
 
 def read_lessons(root):
-    """Path and content of each lesson, by file name."""
+    """Content of each lesson, by file name."""
     paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    return {p.name: (p, json.loads(p.read_text("utf-8"))) for p in paths}
+    return {p.name: json.loads(p.read_text("utf-8")) for p in paths}
 
 
 def stored_rows(rows):
@@ -176,8 +176,7 @@ def stored_rows(rows):
 
 def store_rows(root):
     """Write scoreboard.json from the stored outputs of the lessons."""
-    lessons = read_lessons(root)
-    rows, _ = boards({name: lesson for name, (_, lesson) in lessons.items()})
+    rows, _ = boards(read_lessons(root))
     path = root / "utils" / "scoreboard.json"
     path.write_text(stored_rows(rows), encoding="utf-8", newline="\n")
 
@@ -185,9 +184,9 @@ def store_rows(root):
 def synced(root):
     """Yield (path, content) of each file as it should be, as bytes."""
     facts = read_project(root)
-    lessons = read_lessons(root)
-    notebooks = {name: lesson for name, (_, lesson) in lessons.items()}
-    for path, _ in lessons.values():
+    notebooks = read_lessons(root)
+    for name in notebooks:
+        path = root / "notebooks" / name
         yield path, sync_lesson(path, notebooks, facts).encode()
 
     rows, picture = boards(notebooks)

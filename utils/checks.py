@@ -65,9 +65,9 @@ def check_array(name, array, shape, kinds="fiu"):
     return array
 
 
-def check_rows(name, x, d=None):
+def check_rows(name, x, d=None, kinds="fiu"):
     """Check a table of shape (n, d) with at least one row."""
-    x = check_array(name, x, (None, d))
+    x = check_array(name, x, (None, d), kinds)
     if 0 in x.shape:
         raise ValueError(f"{name} is empty: its shape is {x.shape}")
     return x

@@ -31,6 +31,7 @@ __all__ = [
     "class_posterior",
     "conditional",
     "fit_gaussian",
+    "principal_axes",
     "ridge_log_prob",
 ]
 
@@ -166,11 +167,31 @@ def fit_gaussian(mean, cov, ridge=0.0, rank=None):
             f"got rank {rank} and ridge {ridge}"
         )
     _check_semi_definite(cov)
-    variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
-    # an eigenvector's sign is free: make its largest entry positive
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors *= np.sign(vectors[largest, np.arange(rank)])
+    variance, vectors = principal_axes(cov, rank)
     return Gaussian(mean, vectors * np.sqrt(np.maximum(variance, 0)))
+
+
+def principal_axes(cov, rank):
+    """Leading eigenvalues and eigenvectors of a covariance.
+
+    Parameters
+    ----------
+    cov : ndarray of shape (d, d)
+        Symmetric.
+    rank : int
+        1 to d.
+
+    Returns
+    -------
+    variance : ndarray of shape (rank,)
+        From the least to the largest.
+    vectors : ndarray of shape (d, rank)
+        A column each. The sign is free; here the largest entry is positive.
+    """
+    d = len(cov)
+    variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
+    largest = np.abs(vectors).argmax(axis=0)
+    return variance, vectors * np.sign(vectors[largest, np.arange(rank)])
 
 
 def ridge_log_prob(mean, cov, x, ridges):

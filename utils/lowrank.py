@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
 from utils.checks import (
@@ -16,6 +16,7 @@ from utils.checks import (
     check_rng,
     check_rows,
 )
+from utils.gaussian import principal_axes
 
 __all__ = ["LowRankGaussian", "fit_factor_analysis", "fit_ppca"]
 
@@ -156,15 +157,13 @@ def fit_ppca(mean, cov, rank):
     Journal of the Royal Statistical Society B 61(3), eqs. 7 and 8.
     """
     mean, cov, rank = _check_fit(mean, cov, rank)
-    variance, vectors = eigh(cov)
-    noise = variance[:-rank].mean()
+    variance, vectors = principal_axes(cov, rank)
+    noise = (np.trace(cov) - variance.sum()) / (len(cov) - rank)
     if noise <= len(cov) * np.finfo(cov.dtype).eps * variance[-1]:
         raise ValueError(f"cov has rank {rank} or less: no noise is left")
-    vectors = vectors[:, : -rank - 1 : -1]
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.sign(vectors[largest, np.arange(rank)])
-    spread = np.sqrt(np.maximum(variance[: -rank - 1 : -1] - noise, 0))
-    return LowRankGaussian(mean, vectors * spread, np.full(len(cov), noise))
+    loadings = vectors * np.sqrt(np.maximum(variance - noise, 0))
+    noise = np.full(len(cov), noise)
+    return LowRankGaussian(mean, loadings[:, ::-1], noise)
 
 
 def fit_factor_analysis(mean, cov, rank, floor, tol=1e-4, max_iterations=500):
