@@ -454,6 +454,7 @@ def test_progress_is_shown_on_a_long_fit_only(monkeypatch, capsys):
     shown = re.findall(r"\rEM (\d)/3: (-?\d+\.\d{4}) nats a row", err)
     wanted = [(str(i + 1), f"{v:.4f}") for i, v in enumerate(model.history)]
     assert shown == wanted
+    assert err.endswith("nats a row\n") and err.count("\n") == 1
 
 
 # The mixture itself

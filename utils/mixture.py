@@ -197,16 +197,17 @@ def _fit(x, k, rng, kind, start, tol, max_iterations):
 
 def _climb(steps, params, x, tol, max_iterations):
     """Iterate EM until the mean log-density changes by less than tol."""
-    history, converged = (), False
+    history, done = (), False
     keeps = len(x) * steps.n_features * x.itemsize <= KEEP
     kept = list(steps.blocks(x)) if keeps else None
     begun = time.monotonic()
-    while not converged and len(history) < max_iterations:
+    while not done:
         sums, log_prob = steps.e_step(params, kept or steps.blocks(x))
         params = steps.m_step(sums, params)
         history += (float(log_prob) / len(x),)
         converged = len(history) > 1 and abs(history[-1] - history[-2]) < tol
-        _show(begun, history, max_iterations)
+        done = converged or len(history) == max_iterations
+        _show(begun, history, max_iterations, "\n" if done else "")
     return params, history, converged
 
 
@@ -292,8 +293,8 @@ def _labels(x, k, rng):
     return labels
 
 
-def _show(begun, history, most):
+def _show(begun, history, most, end):
     """Tell on stderr how far a long fit is."""
     if time.monotonic() - begun > SHOW_AFTER:
         line = f"\rEM {len(history)}/{most}: {history[-1]:.4f} nats a row"
-        print(line, end="", file=sys.stderr, flush=True)
+        print(line, end=end, file=sys.stderr, flush=True)
