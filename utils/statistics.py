@@ -1,8 +1,6 @@
 """Count, sum and cross product of each class: all that a Gaussian needs."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 
 import numpy as np
 
@@ -19,9 +17,10 @@ CENTRE, BLOCK = 128, 1024
 class ClassStatistics:
     """Sufficient statistics of the rows of each class.
 
-    Two of them add up: ``a + b`` are the statistics of the rows of both. Those
-    of uint8 rows are whole numbers, hence the same for any chunking, order of
-    adding, thread count or machine.
+    Two of them add up: ``a + b`` are the statistics of the rows of both, and
+    ``a += b`` changes the arrays of ``a``, to save memory. Those of uint8
+    rows are whole numbers, hence the same for any chunking, order of adding,
+    thread count or machine.
 
     Attributes
     ----------
@@ -86,6 +85,12 @@ class ClassStatistics:
         return cross / (n - ddof)
 
     def __add__(self, other):
+        total = ClassStatistics(
+            self.count.copy(), self.sum.copy(), self.cross.copy()
+        )
+        return total.__iadd__(other)
+
+    def __iadd__(self, other):
         if not isinstance(other, ClassStatistics):
             return NotImplemented
         if self.sum.shape != other.sum.shape or self.exact != other.exact:
@@ -94,15 +99,17 @@ class ClassStatistics:
                 f"{self.sum.dtype} of shape {self.sum.shape} and "
                 f"{other.sum.dtype} of shape {other.sum.shape}"
             )
-        cross = self.cross + other.cross
+        count, total, cross = self.count, self.sum, self.cross
+        cross += other.cross
         if not self.exact:
-            a, b = self.count[:, None], other.count[:, None]
-            gap = other.sum / np.maximum(b, 1) - self.sum / np.maximum(a, 1)
+            a, b = count[:, None], other.count[:, None]
+            gap = other.sum / np.maximum(b, 1) - total / np.maximum(a, 1)
             gap *= np.sqrt(a * b / np.maximum(a + b, 1))
-            cross += gap[:, :, None] * gap[:, None, :]
-        return ClassStatistics(
-            self.count + other.count, self.sum + other.sum, cross
-        )
+            for label, step in enumerate(gap):
+                cross[label] += np.outer(step, step)
+        count += other.count
+        total += other.sum
+        return self
 
     def _check_count(self, least, label=slice(None)):
         if np.min(self.count[label]) < least:
@@ -134,25 +141,16 @@ def class_statistics(x, y, n_classes=10):
         If a shape, a dtype or a value does not fit.
     """
     n_classes = check_count("n_classes", n_classes, 1)
-    x = as_array("x", x)
-    if x.ndim == 3:
-        n, height, width = x.shape
-        x = x.reshape(n, height * width)
-    x = check_rows("x", x)
-    y = check_labels("y", y, len(x), n_classes)
-    if x.dtype == np.uint8:
-        one_class = _whole_numbers
-    elif x.dtype.kind == "f":
-        one_class = _floats
-    else:
-        raise ValueError(f"x must be uint8 or floating, got {x.dtype}")
+    x, y = _check_chunk(x, y, n_classes)
     d = x.shape[1]
     dtype = np.int64 if x.dtype == np.uint8 else np.float64
-    total = np.zeros((n_classes, d), dtype)
-    cross = np.zeros((n_classes, d, d), dtype)
-    for label in range(n_classes):
-        one_class(x[y == label], total[label], cross[label])
-    return ClassStatistics(np.bincount(y, minlength=n_classes), total, cross)
+    found = ClassStatistics(
+        np.zeros(n_classes, np.int64),
+        np.zeros((n_classes, d), dtype),
+        np.zeros((n_classes, d, d), dtype),
+    )
+    _add_rows(found, x, y)
+    return found
 
 
 def statistics_from_chunks(chunks, n_classes=10):
@@ -173,11 +171,21 @@ def statistics_from_chunks(chunks, n_classes=10):
     ValueError
         If there is no chunk, or a chunk does not fit.
     """
-    parts = (class_statistics(*_pair(chunk), n_classes) for chunk in chunks)
-    first = next(parts, None)
-    if first is None:
+    found = None
+    for chunk in chunks:
+        x, y = _pair(chunk)
+        if found is None:
+            found = class_statistics(x, y, n_classes)
+            d = found.sum.shape[1]
+            continue
+        x, y = _check_chunk(x, y, n_classes)
+        if found.exact and (x.dtype, x.shape[1]) == (np.uint8, d):
+            _add_rows(found, x, y)  # in place: no second set of matrices
+        else:
+            found += class_statistics(x, y, n_classes)
+    if found is None:
         raise ValueError("chunks is empty")
-    return reduce(add, parts, first)
+    return found
 
 
 def _pair(chunk):
@@ -191,23 +199,44 @@ def _pair(chunk):
     return x, y
 
 
+def _check_chunk(x, y, n_classes):
+    """Rows of uint8 or of floats, and their labels."""
+    x = as_array("x", x)
+    if x.ndim == 3:
+        n, height, width = x.shape
+        x = x.reshape(n, height * width)
+    x = check_rows("x", x)
+    if x.dtype != np.uint8 and x.dtype.kind != "f":
+        raise ValueError(f"x must be uint8 or floating, got {x.dtype}")
+    return x, check_labels("y", y, len(x), n_classes)
+
+
+def _add_rows(found, x, y):
+    """Add rows to statistics, in place; floats to empty ones only."""
+    found.count[:] += np.bincount(y, minlength=len(found.count))
+    one_class = _whole_numbers if found.exact else _floats
+    for label in np.unique(y):
+        one_class(x[y == label], found.sum[label], found.cross[label])
+
+
 def _whole_numbers(rows, total, cross):
-    """Fill in the sums over uint8 rows, exactly, by float32 products.
+    """Add the sums over uint8 rows, exactly, by float32 products.
 
     Blank pixels add nothing: those that are blank in most rows are left to
     the few rows that have ink there.
     """
-    total += rows.sum(axis=0, dtype=np.int64)
-    often = np.flatnonzero(total > len(rows))
-    seldom = np.flatnonzero((total > 0) & (total <= len(rows)))
-    cross[np.ix_(often, often)] = _products(
+    ink = rows.sum(axis=0, dtype=np.int64)
+    total += ink
+    often = np.flatnonzero(ink > len(rows))
+    seldom = np.flatnonzero((ink > 0) & (ink <= len(rows)))
+    cross[np.ix_(often, often)] += _products(
         rows.take(often, axis=1), len(often)
     )
     inked = rows.take(seldom, axis=1).any(axis=1)
     both = np.concatenate([seldom, often])
     strip = _products(rows[inked].take(both, axis=1), len(seldom))
-    cross[np.ix_(seldom, both)] = strip
-    cross[np.ix_(both, seldom)] = strip.T
+    cross[np.ix_(seldom, both)] += strip
+    cross[np.ix_(often, seldom)] += strip[:, len(seldom) :].T
 
 
 def _products(rows, k):
