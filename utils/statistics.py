@@ -214,12 +214,21 @@ def _check_chunk(x, y, n_classes):
 def _add_rows(found, x, y):
     """Add rows to statistics, in place; floats to empty ones only."""
     found.count[:] += np.bincount(y, minlength=len(found.count))
-    one_class = _whole_numbers if found.exact else _floats
+    d = x.shape[1]
+    scratch = (
+        np.empty(BLOCK * d, np.float32),
+        np.empty(d * d, np.float32),
+        np.empty(d * d),
+    )
     for label in np.unique(y):
-        one_class(x[y == label], found.sum[label], found.cross[label])
+        rows, total, cross = x[y == label], found.sum[label], found.cross[label]
+        if found.exact:
+            _whole_numbers(rows, total, cross, scratch)
+        else:
+            _floats(rows, total, cross)
 
 
-def _whole_numbers(rows, total, cross):
+def _whole_numbers(rows, total, cross, scratch):
     """Add the sums over uint8 rows, exactly, by float32 products.
 
     Blank pixels add nothing: those that are blank in most rows are left to
@@ -229,25 +238,31 @@ def _whole_numbers(rows, total, cross):
     total += ink
     often = np.flatnonzero(ink > len(rows))
     seldom = np.flatnonzero((ink > 0) & (ink <= len(rows)))
-    cross[np.ix_(often, often)] += _products(
-        rows.take(often, axis=1), len(often)
-    )
+    some = _products(rows.take(often, axis=1), len(often), scratch)
+    for at, row in zip(often, some, strict=True):
+        cross[at, often] += row
     inked = rows.take(seldom, axis=1).any(axis=1)
     both = np.concatenate([seldom, often])
-    strip = _products(rows[inked].take(both, axis=1), len(seldom))
-    cross[np.ix_(seldom, both)] += strip
-    cross[np.ix_(often, seldom)] += strip[:, len(seldom) :].T
+    strip = _products(rows[inked].take(both, axis=1), len(seldom), scratch)
+    for at, row in zip(seldom, strip, strict=True):
+        cross[at, both] += row
+    for at, row in zip(often, strip[:, len(seldom) :].T, strict=True):
+        cross[at, seldom] += row
 
 
-def _products(rows, k):
+def _products(rows, k, scratch):
     """Sum of x[:k] x^T over uint8 rows, as int64."""
     d = rows.shape[1]
-    total, products = np.zeros(d), np.zeros((k, d))
+    room, product, products = scratch
+    product = product[: k * d].reshape(k, d)
+    products = products[: k * d].reshape(k, d)
+    total, products[:] = np.zeros(d), 0
     for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK].astype(np.float32)
-        block -= CENTRE
+        part = rows[start : start + BLOCK]
+        block = room[: part.size].reshape(part.shape)
+        np.subtract(part, np.float32(CENTRE), out=block)
         total += block.sum(axis=0)
-        products += block[:, :k].T @ block
+        products += np.matmul(block[:, :k].T, block, out=product)
     # from about CENTRE back to about 0
     shift = CENTRE * total + len(rows) * CENTRE**2 / 2
     products += shift
