@@ -221,11 +221,11 @@ def _add_rows(found, x, y):
         np.empty(d * d),
     )
     for label in np.unique(y):
-        rows, total, cross = x[y == label], found.sum[label], found.cross[label]
+        sums = found.sum[label], found.cross[label]
         if found.exact:
-            _whole_numbers(rows, total, cross, scratch)
+            _whole_numbers(x[y == label], *sums, scratch)
         else:
-            _floats(rows, total, cross)
+            _floats(x[y == label], *sums)
 
 
 def _whole_numbers(rows, total, cross, scratch):
