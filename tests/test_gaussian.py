@@ -16,6 +16,7 @@ from utils.gaussian import (
     class_posterior,
     conditional,
     fit_gaussian,
+    principal_axes,
     ridge_log_prob,
 )
 from utils.statistics import class_statistics
@@ -70,6 +71,25 @@ def test_factor_is_a_lower_triangular_root(problem, ridge):
         g.factor @ g.factor.T, wanted, rtol=1e-10, atol=1e-12 * wanted.max()
     )
     np.testing.assert_array_equal(g.mean, mean)
+
+
+@pytest.mark.parametrize("rank", [20, 640, 784])
+def test_axes_of_a_covariance_with_equal_eigenvalues(rank):
+    # ones, dequantised: hundreds of pixels have the variance of rounding
+    # alone, and LAPACK's partial solver gives up among them
+    (images, y), _ = load_mnist()
+    cov = (class_statistics(images, y).cov(1) + np.eye(784) / 12) / 256**2
+    variance, vectors = principal_axes(cov, rank)
+    assert vectors.shape == (784, rank)
+    assert (np.diff(variance) > -1e-12).all()
+    np.testing.assert_allclose(
+        vectors.T @ vectors, np.eye(rank), rtol=0, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        cov @ vectors, vectors * variance, rtol=0, atol=1e-10
+    )
+    wanted = np.linalg.eigvalsh(cov)[-rank:]
+    np.testing.assert_allclose(variance, wanted, rtol=1e-9, atol=1e-12)
 
 
 @few

@@ -189,7 +189,11 @@ def principal_axes(cov, rank):
         A column each. The sign is free; here the largest entry is positive.
     """
     d = len(cov)
-    variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
+    try:
+        variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
+    except LinAlgError:  # LAPACK may fail among equal eigenvalues
+        variance, vectors = np.linalg.eigh(cov)
+        variance, vectors = variance[d - rank :], vectors[:, d - rank :]
     largest = np.abs(vectors).argmax(axis=0)
     return variance, vectors * np.sign(vectors[largest, np.arange(rank)])
 
