@@ -55,3 +55,8 @@ lock: setup ## pin the newest versions in requirements.txt
 	  --all-extras --python-version 3.11 --upgrade --no-emit-index-url \
 	  --no-annotate \
 	  --custom-compile-command "make lock" -o requirements.txt pyproject.toml
+	@$(VENV) -m uv pip compile --quiet --extra scale --extra test \
+	  --group backends --torch-backend cpu --prerelease disallow \
+	  --python-version 3.11 --python-platform linux --upgrade \
+	  --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" -o requirements-backends.txt pyproject.toml
