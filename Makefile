@@ -8,7 +8,7 @@ ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
 
-.PHONY: help setup run refresh lab test bench judge sync lock
+.PHONY: help setup run refresh lab test bench judge course sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +46,12 @@ bench: setup ## time our code against what a reader would use instead
 judge: setup ## train the judge of the scores anew; each score changes with it
 	@$(VENV) tools/make_judge.py
 
-sync: setup ## write badges, navigation, set-up cells and tables anew
+course: setup ## make an nbgrader course in build/course
+	@$(VENV) tools/exercises.py --course
+
+sync: setup ## write badges, navigation, tables, student versions anew
 	@$(VENV) tools/sync.py
+	@$(VENV) tools/exercises.py
 
 lock: setup ## pin the newest versions in requirements.txt
 	@$(VENV) -m pip install --quiet uv

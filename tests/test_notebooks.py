@@ -142,7 +142,7 @@ SPOILERS = {
     "question": (replace(r"\?\*", "*"), "must start with *a question?*"),
     "answers": (replace("<details>", "<p>"), "has 0 folded answers"),
     "bullets lost": (replace(r"(?m)^- ", "+ "), "What we learned must"),
-    "exercises": (replace(r"\*\*Extend", "**More"), "not Change, Explain"),
+    "exercises": (replace(r"\(exercises/", "(tasks/"), "do not lead to the"),
     "reading": (replace(r"\]\(https", "](ftp"), "has 0 links, not 3 to 5"),
     "few words": (keep_code, "words, at least 800"),
     "set-up late": (move_set_up, "must be the first code cell"),

@@ -120,13 +120,13 @@ def set_up_code():
     return sync.source(code[0]), sync.source(code[1])
 
 
-def run_cells(folder, *cells, **variables):
-    """Run cells in a new Python that knows no project, in a folder."""
+def run_cells(folder, *cells, flags=(), **variables):
+    """Run cells in a new Python, in a folder."""
     environ = {k: v for k, v in os.environ.items() if "COLAB" not in k}
     script = folder / "cells.py"
     script.write_text("\n".join(cells), "utf-8")
     return subprocess.run(
-        [sys.executable, script],
+        [sys.executable, *flags, script],
         cwd=folder,
         env=environ | {"MPLBACKEND": "agg"} | variables,
         capture_output=True,
@@ -194,8 +194,19 @@ def test_project_above_is_found(tmp_path):
     assert done.stdout.split()[-1] == str(ours)
 
 
+def test_installed_project(tmp_path):
+    """As where an instructor grades: no project in the folder or above."""
+    cells = [set_up_code()[0], "import utils.exercises"]
+    assert run_cells(tmp_path, *cells).returncode == 0
+    foreign = tmp_path / "utils"
+    foreign.mkdir()
+    (foreign / "__init__.py").write_text("")
+    done = run_cells(tmp_path, *cells)
+    assert done.returncode == 1 and "no folder utils" in done.stderr
+
+
 def test_neither_project_nor_colab(tmp_path):
-    done = run_cells(tmp_path, *set_up_code())
+    done = run_cells(tmp_path, *set_up_code(), flags=["-S"])
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("FileNotFoundError: There is no folder utils in")

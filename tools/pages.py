@@ -41,6 +41,9 @@ def page_links(page, facts):
 
     def lead(link):
         target, anchor = link[1], link[2] or ""
+        if target.startswith("exercises/"):  # to open in Jupyter, not to read
+            file = f"{facts['tag']}/notebooks/{target}"
+            return f'href="{facts["url"]}/blob/{file}"'
         if target == "../README.md":
             target = "index.html"
         elif target.startswith("../"):

@@ -23,26 +23,30 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SETUP = """\
 # Set-up, the same in each lesson: find the project; on Colab, fetch it first.
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+for module in [m for m in sys.modules if m.split(".")[0] == "utils"]:
+    del sys.modules[module]  # another project's utils, or an older copy
 home = "{url}"
 here = Path.cwd()
 places = [here, *here.parents, here / "{name}"]
+installed = importlib.util.find_spec("utils")
+if installed and installed.origin:
+    places.append(Path(installed.origin).parents[1])
 found = [p for p in places if (p / "utils" / "lesson.mplstyle").is_file()]
 if not found and "COLAB_RELEASE_TAG" in os.environ:
     clone = ["git", "clone", "--quiet", "--depth=1", "--branch={tag}"]
-    subprocess.run([*clone, home, places[-1]], check=True)
-    found = [places[-1]]
+    found = [here / "{name}"]
+    subprocess.run([*clone, home, found[0]], check=True)
 if not found:
     raise FileNotFoundError(
         f"There is no folder utils in {{here}} or above it. "
         f"Open this notebook inside a copy of the whole project: {{home}}"
     )
-for module in [m for m in sys.modules if m.split(".")[0] == "utils"]:
-    del sys.modules[module]  # another project's utils, or an older copy
 sys.path.insert(0, str(found[0]))"""
 
 
@@ -107,10 +111,73 @@ def sync_lesson(path, notebooks, facts):
     set_source(
         notebook["cells"][0], f"# {title}\n\n{badge}\n\n{' | '.join(way)}"
     )
+    fill_set_up(notebook, facts)
+    exercises = path.parent / "solutions" / path.name
+    if exercises.exists():
+        lead_to_exercises(notebook, exercises)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def fill_set_up(notebook, facts):
+    """Write the text of the set-up cell."""
     for cell in notebook["cells"]:
         if "set-up" in cell["metadata"].get("tags", []):
             set_source(cell, SETUP.format(**facts))
+
+
+def sync_exercises(path, notebooks, facts):
+    """Give a solution notebook its first cell and its set-up cell.
+
+    The student version, which is made from it, is what the badges open.
+    """
+    notebook = json.loads(path.read_text("utf-8"))
+    title = lesson_title(notebooks[path.name])
+    badge = badges(f"notebooks/exercises/{path.name}", facts)
+    way = (
+        f"[{title}](../{path.name}) | [Contents](../../README.md) "
+        "| [Notation](../notation.md)"
+    )
+    text = f"# {title}: exercises\n\n{badge}\n\n{way}"
+    set_source(notebook["cells"][0], text)
+    fill_set_up(notebook, facts)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_tasks(path):
+    """Titles of the tasks of a solution notebook, points, and minutes."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    text = "\n".join(map(source, cells))
+    titles = re.findall(r"(?m)^## \d\. \w+: (.*) \(\d points\)$", text)
+    kinds = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    points = sum(kind.get("points", 0) for kind in kinds)
+    minutes = re.search(r"\*\*You need\*\* about (\d+) minutes", text)[1]
+    return titles, points, minutes
+
+
+def exercise_table(paths):
+    """TEACHING's table: tasks, points and minutes of each notebook."""
+    rows = ["| | exercises | points | minutes |", "|---|---|---|---|"]
+    for path in paths:
+        titles, points, minutes = read_tasks(path)
+        link = f"[{int(path.name[:2])}](notebooks/exercises/{path.name})"
+        rows.append(f"| {link} | {'; '.join(titles)} | {points} | {minutes} |")
+    return "\n".join(rows)
+
+
+def lead_to_exercises(notebook, path):
+    """Write what stands under Exercises in a lesson."""
+    titles, _, minutes = read_tasks(path)
+    text = (
+        f"[The exercises](exercises/{path.name}) take about {minutes} "
+        f"minutes: {'; '.join(titles)}. You are told at once whether an "
+        "answer is right, and if not, what may have gone wrong."
+    )
+    pattern = r"(?s)(## Exercises\n\n).*?(\s*\n## Further reading|\Z)"
+    for cell in notebook["cells"]:
+        found = source(cell)
+        if cell["cell_type"] == "markdown" and "## Exercises" in found:
+            new = re.sub(pattern, lambda m: m[1] + text + m[2], found, count=1)
+            set_source(cell, new)
 
 
 def lesson_table(notebooks, facts):
@@ -188,6 +255,15 @@ def synced(root):
     for name in notebooks:
         path = root / "notebooks" / name
         yield path, sync_lesson(path, notebooks, facts).encode()
+
+    tasks = sorted((root / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+    for path in tasks:
+        yield path, sync_exercises(path, notebooks, facts).encode()
+    path = root / "TEACHING.md"
+    if path.exists():
+        text = path.read_text("utf-8")
+        text = between(text, "exercises", exercise_table(tasks))
+        yield path, text.encode()
 
     rows, picture = boards(notebooks)
     yield root / "utils" / "scoreboard.json", stored_rows(rows).encode()

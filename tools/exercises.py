@@ -1,0 +1,150 @@
+"""Make the student versions of the exercises, and a course for nbgrader.
+
+    python tools/exercises.py            writes notebooks/exercises/
+    python tools/exercises.py --check    names what is stale, and fails
+    python tools/exercises.py --course   makes build/course/ too
+
+notebooks/solutions/ is the only source of both.
+"""
+
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import nbformat
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = [  # of `nbgrader generate_assignment`, but for its database
+    LockCells,
+    ClearSolutions,
+    ClearOutput,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ComputeChecksums,
+    CheckCellMetadata,
+]
+CONFIG = '''\
+"""A course of {n} assignments. Run nbgrader in this folder."""
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "{name}"
+c.ExecutePreprocessor.timeout = 60  # seconds a cell, against endless loops
+c.ExecutePreprocessor.interrupt_on_timeout = True
+# nbgrader zip_collect: files named STUDENT_NOTEBOOK.ipynb
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*/(?P<student_id>[^_/]+)_(?P<file_id>[^/]+)"
+)
+'''
+
+
+def solutions(root):
+    """Paths of the solution notebooks."""
+    return sorted((root / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+
+
+def student(notebook):
+    """What students get of a solution notebook.
+
+    No solution, hidden test or output; what they should not edit is locked.
+    """
+    notebook = nbformat.from_dict(notebook)
+    for step in STEPS:
+        notebook, _ = step().preprocess(notebook, {})
+    return notebook
+
+
+def student_files(root):
+    """Yield (path, text) of each student version as it should be."""
+    for path in solutions(root):
+        notebook = student(nbformat.read(path, as_version=4))
+        target = root / "notebooks" / "exercises" / path.name
+        yield target, nbformat.writes(notebook) + "\n"
+
+
+def make_course(paths, course):
+    """Make a course's source/, release/, settings and database.
+
+    The solutions are graded first, and must get full marks: a package that
+    the grader lacks would give each student 0, in silence.
+
+    Raises
+    ------
+    RuntimeError
+        If nbgrader refuses a notebook or a solution does not get full marks.
+    """
+    shutil.rmtree(course, ignore_errors=True)
+    course.mkdir(parents=True)
+    text = CONFIG.format(n=len(paths), name="generative-modelling")
+    (course / "nbgrader_config.py").write_text(text, encoding="utf-8")
+    # nbgrader calls the program alembic by its name
+    place = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([place, os.environ["PATH"]])
+    config = Config()
+    config.CourseDirectory.root = str(course)
+    api = NbGraderAPI(config=config)
+    with warnings.catch_warnings(action="ignore"):  # of nbgrader's own
+        for path in paths:
+            add_assignment(api, path, course)
+        with api.gradebook as book:
+            book.remove_student("reference")
+    for folder in ["submitted", "autograded"]:
+        shutil.rmtree(course / folder)
+
+
+def add_assignment(api, path, course):
+    """Release an assignment; its solution must get full marks."""
+    for folder in ["source", "submitted/reference"]:
+        target = course / folder / path.stem
+        target.mkdir(parents=True)
+        shutil.copy(path, target)
+    expect(api.generate_assignment(path.stem), path)
+    expect(api.autograde(path.stem, "reference"), path)
+    with api.gradebook as book:
+        graded = book.find_submission(path.stem, "reference")
+        got, most = graded.score, graded.max_score
+    if got < most or not most:
+        raise RuntimeError(
+            f"the solution {path.name} gets {got:g} of {most:g} points: "
+            "does the environment have all that the notebooks import?"
+        )
+
+
+def expect(done, path):
+    """Raise if nbgrader says that it has failed."""
+    if not done["success"]:
+        text = done.get("log") or done.get("error")
+        raise RuntimeError(f"nbgrader refuses {path.name}:\n{text}")
+
+
+def main(arguments):
+    """Write what is stale, or with --check fail if there is any."""
+    stale = [
+        (path, text)
+        for path, text in student_files(ROOT)
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+    for path, text in stale:
+        print(f"stale: {path.relative_to(ROOT)}")
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8", newline="\n")
+    if "--course" in arguments:
+        course = ROOT / "build" / "course"
+        make_course(solutions(ROOT), course)
+        print(f"Made {course}. Run nbgrader there.")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
