@@ -31,6 +31,7 @@ run: setup ## execute the lessons, make pages in build/lessons; one: LESSON=05
 
 refresh: setup ## the same, and store the outputs in notebooks/
 	@$(VENV) tools/sync.py
+	@$(VENV) tools/seeds.py
 	@$(VENV) tools/run.py --refresh $(LESSON)
 	@$(VENV) tools/sync.py
 
