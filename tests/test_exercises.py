@@ -4,7 +4,6 @@ import contextlib
 import io
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,7 +20,7 @@ SOLUTIONS = solutions(ROOT)
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """Small arrays: threads would only wait for each other."""
     with threadpool_limits(1):
@@ -46,7 +45,6 @@ def run(source, space, name):
     return out.getvalue()
 
 
-@cache
 def exercises(path):
     """Run a solution notebook; list its exercises.
 
@@ -68,6 +66,12 @@ def exercises(path):
             found.append((grade_id, empty, cell.source, before))
     plt.close("all")
     return found
+
+
+@pytest.fixture(scope="module", params=SOLUTIONS, ids=lambda path: path.stem)
+def solved(request):
+    """A solution notebook, and its exercises; one is held at a time."""
+    return request.param, exercises(request.param)
 
 
 def says(answer, check_source, before, name):
@@ -95,10 +99,9 @@ def test_each_lesson_has_exercises():
     assert [path.name for path in SOLUTIONS] == names
 
 
-@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
-def test_solutions_pass_and_the_rest_gets_a_hint(path, record_property):
+def test_solutions_pass_and_the_rest_gets_a_hint(solved, record_property):
+    path, found = solved
     wrong = wrong_answers(path)
-    found = exercises(path)
     assert len(found) >= 3
     for grade_id, blank, check_source, before in found:
         assert re.search(
@@ -115,10 +118,9 @@ def test_solutions_pass_and_the_rest_gets_a_hint(path, record_property):
     assert {w["exercise"] for w in wrong} <= {e[0] for e in found}
 
 
-@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
-def test_an_answer_of_another_kind_gets_a_hint(path):
+def test_an_answer_of_another_kind_gets_a_hint(solved):
     """None, a text, NaN, another shape, an exception: never a traceback."""
-    for grade_id, blank, check_source, before in exercises(path):
+    for grade_id, blank, check_source, before in solved[1]:
         names = re.findall(r"^def (\w+)|^(\w+) = ", blank, re.M)
         functions = [f for f, _ in names if f]
         for value in ["None", "'text'", "np.nan", "[[1], [2, 3]]", "1 / 0"]:
