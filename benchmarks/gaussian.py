@@ -29,7 +29,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__)
 RIDGE = 0.01
 AIMS = {
     "estimate": 3.2,
@@ -236,7 +235,8 @@ def report(seconds, peaks):
 
 
 if __name__ == "__main__":
-    if OPTIONS.cold:
-        cold(OPTIONS.cold)
+    chosen = options(__doc__)
+    if chosen.cold:
+        cold(chosen.cold)
     else:
-        report(*measure(OPTIONS.runs))
+        report(*measure(chosen.runs))

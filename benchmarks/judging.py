@@ -28,7 +28,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__)
 K = 5
 AIMS = {"neighbours": 3, "ridge_path": 5}
 
@@ -136,5 +135,6 @@ def measure(runs):
 
 
 if __name__ == "__main__":
+    chosen = options(__doc__)
     print_setting()
-    write(print_ratios(measure(OPTIONS.runs), AIMS))
+    write(print_ratios(measure(chosen.runs), AIMS))

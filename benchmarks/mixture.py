@@ -38,7 +38,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__, threads=2)
 RIDGE = 1e-6
 IN_A_ROW = 4  # iterations of each turn; one more, before them, is not timed
 AIMS = {
@@ -210,7 +209,8 @@ def report(seconds, flops):
 
 
 if __name__ == "__main__":
+    chosen = options(__doc__, threads=2)
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.simplefilter("ignore", ConvergenceWarning)  # tol is 0
-    report(*measure(OPTIONS.runs))
+    report(*measure(chosen.runs))

@@ -33,7 +33,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 os.environ["PYTHONPATH"] = str(ROOT)  # for the workers
 from bench import options, setting, write  # noqa: E402
 
-OPTIONS = options(__doc__)
 ROWS = 20_000  # in a file
 SIZES = 60_000, 200_000, 1_000_000, 2_000_000
 FLAT, PEAK_AIM, DASK_AIM = 0.15, 260, 2.0
@@ -186,9 +185,10 @@ def report(table):
 
 
 if __name__ == "__main__":
-    if OPTIONS.cold:
-        cold(OPTIONS.cold)
+    chosen = options(__doc__)
+    if chosen.cold:
+        cold(chosen.cold)
     else:
         with tempfile.TemporaryDirectory() as folder:
             make_files(folder)
-            report(measure(min(OPTIONS.runs, 3), folder))
+            report(measure(min(chosen.runs, 3), folder))
