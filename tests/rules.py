@@ -6,8 +6,9 @@ import re
 import tokenize
 
 import nbformat
-from run import METADATA
-from sync import SETUP, read_project
+
+from tools.run import METADATA
+from tools.sync import SETUP, read_project
 
 LAST_HEADINGS = [
     "Check yourself",

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import seeds
+
+from tools import seeds
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = ROOT / "notebooks"

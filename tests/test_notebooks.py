@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from rules import broken_link, code_cells, code_lines, complaints, tags
-from sync import read_project
+
+from tools.sync import read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

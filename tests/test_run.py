@@ -7,10 +7,11 @@ import sys
 
 import nbformat
 import pytest
-import run
-from memory import peak_mb
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from pages import page_links
+
+from tools import run
+from tools.memory import peak_mb
+from tools.pages import page_links
 
 FACTS = {"url": "https://github.com/a/b", "tag": "v1"}
 PNG = (

@@ -12,9 +12,9 @@ import nbformat
 import numpy as np
 import pytest
 from rules import tags
-from sync import between
 
 import utils.scoreboard
+from tools.sync import between
 from utils.data import to_images
 from utils.scoreboard import (
     STORE,

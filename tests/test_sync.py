@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import sync
+
+from tools import scores, sync
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = sync.read_project(ROOT)
@@ -108,8 +109,8 @@ def test_each_lesson_gives_its_own_rows_and_the_last_one_the_picture():
     stale = old | {"model": "stale"}
     notebooks = lesson(6, old) | lesson(8, stale, new, picture="Qg==")
     notebooks |= {"09_lesson.ipynb": {"cells": []}}
-    assert sync.boards(notebooks) == ([old, new], b"B")
-    assert sync.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)
+    assert scores.boards(notebooks) == ([old, new], b"B")
+    assert scores.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)
 
 
 def set_up_code():
@@ -206,7 +207,7 @@ def test_installed_project(tmp_path):
 
 
 def test_neither_project_nor_colab(tmp_path):
-    done = run_cells(tmp_path, *set_up_code(), flags=["-S"])
+    done = run_cells(tmp_path, *set_up_code(), flags=["-E", "-S"])
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("FileNotFoundError: There is no folder utils in")

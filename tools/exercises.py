@@ -1,8 +1,8 @@
 """Make the student versions of the exercises, and a course for nbgrader.
 
-    python tools/exercises.py            writes notebooks/exercises/
-    python tools/exercises.py --check    names what is stale, and fails
-    python tools/exercises.py --course   makes build/course/ too
+    python -m tools.exercises            writes notebooks/exercises/
+    python -m tools.exercises --check    names what is stale, and fails
+    python -m tools.exercises --course   makes build/course/ too
 
 notebooks/solutions/ is the only source of both.
 """

@@ -15,7 +15,8 @@ import jupyter_server_mathjax
 import nbformat
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import HTMLExporter
-from sync import lesson_question, lesson_title, read_project
+
+from tools.sync import lesson_question, lesson_title, read_project
 
 TOOLS = Path(__file__).resolve().parent
 TEMPLATES = FileSystemLoader(TOOLS)

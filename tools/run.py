@@ -1,8 +1,8 @@
 """Execute the lessons and make pages of them, in build/lessons.
 
-    python tools/run.py                all lessons
-    python tools/run.py 05             one
-    python tools/run.py --refresh      also stores the outputs in notebooks/
+    python -m tools.run                all lessons
+    python -m tools.run 05             one
+    python -m tools.run --refresh      also stores the outputs in notebooks/
 
 Each lesson has a kernel of its own. A lesson that fails keeps its page, with
 the error in it, and the others go on.
@@ -23,14 +23,15 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 from nbclient.util import run_sync
-from pages import (
+
+from tools.pages import (
     copy_mathjax,
     write_index,
     write_notation,
     write_page,
     write_text,
 )
-from sync import store_rows
+from tools.scores import store_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 300  # no cell may take longer

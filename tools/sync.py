@@ -5,21 +5,18 @@ badges and set-up cells: whoever publishes or forks this collection changes
 that one line and runs `make sync`. The stored outputs of the lessons are the
 only source of the scoreboard.
 
-    python tools/sync.py            writes the files that are stale
-    python tools/sync.py --check    names them, and fails if there are any
+    python -m tools.sync            writes the files that are stale
+    python -m tools.sync --check    names them, and fails if there are any
 """
 
-import base64
 import json
 import re
 import sys
 import tomllib
-from pathlib import Path
 from urllib.parse import quote
 
-from utils.scoreboard import Scoreboard, as_row
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.notebooks import ROOT, read_lessons
+from tools.scores import boards, scoreboard_table, stored_rows
 
 SETUP = """\
 # Set-up, the same in each lesson: find the project; on Colab, fetch it first.
@@ -205,49 +202,6 @@ def between(text, mark, new):
     return text
 
 
-def board(name, notebook):
-    """A lesson's own rows of the scoreboard, and its picture of all rows.
-
-    Both stand in the stored output of the cell tagged scoreboard.
-    """
-    rows, picture = [], None
-    for cell in notebook["cells"]:
-        if "scoreboard" not in cell["metadata"].get("tags", []):
-            continue
-        for output in cell["outputs"]:
-            rows += output.get("metadata", {}).get("rows", [])
-            picture = output.get("data", {}).get("image/png", picture)
-    return [row for row in rows if row["lesson"] == int(name[:2])], picture
-
-
-def boards(notebooks):
-    """Rows of all lessons, and the picture of the last one that has any."""
-    found = [board(name, notebook) for name, notebook in notebooks.items()]
-    rows = [row for own, _ in found for row in own]
-    pictures = [picture for own, picture in found if own and picture]
-    picture = base64.b64decode(pictures[-1]) if pictures else None
-    return rows, picture
-
-
-def read_lessons(root):
-    """Content of each lesson, by file name."""
-    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    return {p.name: json.loads(p.read_text("utf-8")) for p in paths}
-
-
-def stored_rows(rows):
-    """Text of scoreboard.json, a row a line."""
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    return "[\n" + ",\n".join(lines) + "\n]\n"
-
-
-def store_rows(root):
-    """Write scoreboard.json from the stored outputs of the lessons."""
-    rows, _ = boards(read_lessons(root))
-    path = root / "utils" / "scoreboard.json"
-    path.write_text(stored_rows(rows), encoding="utf-8", newline="\n")
-
-
 def synced(root):
     """Yield (path, content) of each file as it should be, as bytes."""
     facts = read_project(root)
@@ -275,8 +229,7 @@ def synced(root):
         text = path.read_text("utf-8")
         text = between(text, "badges", badges("notebooks", facts))
         text = between(text, "lessons", lesson_table(notebooks, facts))
-        table = Scoreboard([as_row(row) for row in rows]).markdown
-        text = between(text, "scoreboard", table)
+        text = between(text, "scoreboard", scoreboard_table(rows))
         clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
         yield path, between(text, "clone", clone).encode()
 
