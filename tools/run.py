@@ -31,7 +31,7 @@ from tools.pages import (
     write_page,
     write_text,
 )
-from tools.scores import store_rows
+from tools.scores import stamp_rows, store_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 300  # no cell may take longer
@@ -166,6 +166,7 @@ def run_lesson(path, out, refresh):
     if "error" in result:
         remarks.append(f"    failed in {result['error']}")
     tidy(notebook)
+    stamp_rows(path.name, notebook)
     text = nbformat.writes(notebook) + "\n"
     write_text(out / path.name, text)
     write_page(notebook, out / f"{path.stem}.html", ROOT)

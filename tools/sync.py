@@ -16,7 +16,8 @@ import tomllib
 from urllib.parse import quote
 
 from tools.notebooks import ROOT, read_lessons
-from tools.scores import boards, scoreboard_table, stored_rows
+from tools.scores import boards, scoreboard_table, stale_rows, stored_rows
+from utils.scores.board import explain_columns
 
 SETUP = """\
 # Set-up, the same in each lesson: find the project; on Colab, fetch it first.
@@ -220,7 +221,7 @@ def synced(root):
         yield path, text.encode()
 
     rows, picture = boards(notebooks)
-    yield root / "utils" / "scoreboard.json", stored_rows(rows).encode()
+    yield root / "utils" / "scores" / "rows.json", stored_rows(rows).encode()
     if picture:
         yield root / "notebooks" / "scoreboard.png", picture
 
@@ -230,6 +231,7 @@ def synced(root):
         text = between(text, "badges", badges("notebooks", facts))
         text = between(text, "lessons", lesson_table(notebooks, facts))
         text = between(text, "scoreboard", scoreboard_table(rows))
+        text = between(text, "columns", explain_columns())
         clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
         yield path, between(text, "clone", clone).encode()
 
@@ -257,7 +259,9 @@ def main(arguments):
         print(f"stale: {path.relative_to(ROOT)}")
         if "--check" not in arguments:
             path.write_bytes(content)
-    return 1 if stale and "--check" in arguments else 0
+    old_scores = list(stale_rows(ROOT))  # only `make refresh` mends them
+    print(*old_scores, sep="\n", end="\n" if old_scores else "")
+    return 1 if (stale or old_scores) and "--check" in arguments else 0
 
 
 if __name__ == "__main__":
