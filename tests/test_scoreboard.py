@@ -14,7 +14,7 @@ import pytest
 from rules import tags
 
 import utils.scoreboard
-from tools.sync import between
+from tools.sync import replace_between_marks
 from utils.data import to_images
 from utils.scoreboard import (
     STORE,
@@ -400,7 +400,7 @@ def test_the_stored_rows_are_those_of_the_lessons():
 def test_the_readme_shows_the_stored_rows():
     text = (ROOT / "README.md").read_text("utf-8")
     table = Scoreboard(read_scoreboard()).markdown
-    assert between(text, "scoreboard", table) == text
+    assert replace_between_marks(text, "scoreboard", table) == text
 
 
 def test_stored_models_have_names_of_their_own():
