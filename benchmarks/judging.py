@@ -93,8 +93,7 @@ def measure(runs):
     import numpy as np
 
     from utils.data import load_mnist, preprocess
-    from utils.judge import read_digits
-    from utils.metrics import frechet_distance, neighbour_scores
+    from utils.scores import frechet_distance, neighbour_scores, read_digits
     from utils.statistics import class_statistics
 
     (x_train, y_train), (x_test, _) = load_mnist()

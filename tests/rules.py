@@ -5,9 +5,9 @@ import io
 import re
 import tokenize
 
-import nbformat
-from run import METADATA
-from sync import SETUP, read_project
+from tools.notebooks import as_text, code_cells, read, tagged, tags
+from tools.project import SETUP, read_project
+from tools.run import METADATA
 
 LAST_HEADINGS = [
     "Check yourself",
@@ -28,9 +28,9 @@ TAGS = {
 
 def complaints(path, notebook=None):
     """All complaints about the lesson stored at a path."""
-    notebook = notebook or nbformat.read(path, as_version=4)
+    notebook = notebook or read(path)
     found = [line for rule in RULES for line in rule(notebook, path)]
-    size = len(nbformat.writes(notebook).encode())
+    size = len(as_text(notebook).encode())
     if size >= 1e6:
         found.append(f"the file has {size:,} bytes, at most 1,000,000")
     return found
@@ -50,16 +50,6 @@ def code_lines(source):
             lines.update(range(token.start[0], token.end[0] + 1))
         starts_statement = False
     return len(lines)
-
-
-def tags(cell):
-    """Set of a cell's tags."""
-    return set(cell.metadata.get("tags", []))
-
-
-def code_cells(notebook):
-    """Code cells of a notebook."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def texts(notebook):
@@ -175,7 +165,7 @@ def head(source):
 
 def set_up(notebook, path):
     """The set-up cell comes first and is the same in each lesson."""
-    found = [c for c in code_cells(notebook) if "set-up" in tags(c)]
+    found = tagged(notebook, "set-up")
     facts = read_project(path.parents[1])
     if [c.source for c in found] != [SETUP.format(**facts)]:
         yield "there must be one set-up cell, the same in each lesson"
@@ -212,9 +202,7 @@ def execution(notebook, path):
 
 def checked_outputs(notebook, path):
     """Cells that nbval compares have something to compare."""
-    cells = [
-        c for c in code_cells(notebook) if "nbval-check-output" in tags(c)
-    ]
+    cells = tagged(notebook, "nbval-check-output")
     if len(cells) < 6:
         yield f"{len(cells)} cells tagged nbval-check-output, at least 6"
     for cell in cells:
@@ -249,20 +237,18 @@ def formulas(notebook, path):
 
 
 def picture(notebook, path):
-    """One cell draws the picture at the top; attachments are there."""
-    drawn = [c for c in code_cells(notebook) if "picture" in tags(c)]
-    if len(drawn) != 1:
-        yield f"{len(drawn)} cells tagged picture, not 1"
-    if "](attachment:picture.png)" not in notebook.cells[1].source:
-        yield "the opening does not show attachment:picture.png"
+    """One cell draws the picture at the top; pictures are files, with text."""
+    drawn = len(tagged(notebook, "picture"))
+    if drawn != 1:
+        yield f"{drawn} cells tagged picture, not 1"
+    if f"](pictures/{path.stem}.png)" not in notebook.cells[1].source:
+        yield f"the opening does not show pictures/{path.stem}.png"
     for cell in notebook.cells:
-        for alt, name in re.findall(
-            r"!\[([^\]]*)\]\(attachment:([^)]*)\)", cell.source
-        ):
-            if name not in cell.get("attachments", {}):
-                yield f"the attachment {name} is missing"
+        if cell.get("attachments"):
+            yield f"an attachment, which Colab hides: {head(cell.source)}"
+        for alt, file in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", cell.source):
             if not alt.strip():
-                yield f"the attachment {name} has no text beside it"
+                yield f"the picture {file} has no text beside it"
 
 
 def links(notebook, path):
@@ -276,7 +262,7 @@ def links(notebook, path):
 
 def broken_link(target, notebook, path, home):
     """Complaint about one link, if there is one."""
-    if target.startswith(("attachment:", home)):
+    if target.startswith(home):
         return
     if re.match(r"[a-z]+:", target):
         if not re.match(r"https?://[\w-]+(\.[\w-]+)+(/|$)", target):
@@ -287,7 +273,7 @@ def broken_link(target, notebook, path, home):
     if not there.exists():
         yield f"the link leads nowhere: {target}"
     elif anchor and there.suffix == ".ipynb":
-        other = nbformat.read(there, as_version=4) if file else notebook
+        other = read(there) if file else notebook
         known = [h for n in (1, 2, 3) for h in headings(other, n)]
         if anchor not in [h.replace(" ", "-") for h in known]:
             yield f"the link's heading is not there: {target}"

@@ -8,9 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import exercises
 import nbformat
 import pytest
+
+from tools import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTIONS = exercises.solutions(ROOT)

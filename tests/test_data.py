@@ -295,7 +295,7 @@ state = lambda: (
 )
 before = state()
 import utils.checks, utils.data, utils.gaussian, utils.judge
-import utils.metrics, utils.plotting, utils.scoreboard, utils.scoring
+import utils.plotting, utils.scores
 import utils.statistics
 assert state() == before
 loaded = {"keras", "jax", "tensorflow", "torch", "sklearn"} & set(sys.modules)

@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
-from exercises import solutions, student, student_files
 from threadpoolctl import threadpool_limits
 
+from tools.exercises import solutions, student, student_files
 from utils.exercises import Hint, check
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,9 +10,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-import utils.judge
+import utils.scores.judge
 from utils.data import load_mnist, preprocess
-from utils.judge import JUDGE_FILE, Reading, load_judge, read_digits
+from utils.scores.judge import JUDGE_FILE, Reading, load_judge, read_digits
 
 SHAPES = {"probs": (10,), "features": (128,), "maps": (1152,)}
 
@@ -114,7 +114,7 @@ READ = """
 import sys
 import numpy as np
 from utils.data import load_mnist, preprocess
-from utils.judge import read_digits
+from utils.scores.judge import read_digits
 
 reading = read_digits(preprocess(load_mnist()[1][0][:50]))
 import keras
@@ -194,7 +194,7 @@ def flip(raw):
 def test_damaged_weights_are_refused(damage, tmp_path, monkeypatch):
     path = tmp_path / "judge.npz"
     path.write_bytes(damage(JUDGE_FILE.read_bytes()))
-    monkeypatch.setattr(utils.judge, "JUDGE_FILE", path)
+    monkeypatch.setattr(utils.scores.judge, "JUDGE_FILE", path)
     with pytest.raises(
         ValueError, match="is not the judge: expected sha256 bd38"
     ) as error:
@@ -205,7 +205,7 @@ def test_damaged_weights_are_refused(damage, tmp_path, monkeypatch):
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):
     path = tmp_path / "judge.npz"
-    monkeypatch.setattr(utils.judge, "JUDGE_FILE", path)
+    monkeypatch.setattr(utils.scores.judge, "JUDGE_FILE", path)
     with pytest.raises(FileNotFoundError, match="is missing") as error:
         load_judge.__wrapped__()
     assert f"git checkout -- {path}" in str(error.value)
@@ -225,9 +225,9 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
     """Not even where the sum is right."""
     path, trace = tmp_path / "judge.npz", tmp_path / "trace"
     np.savez(path, np.array([Bomb(trace)], dtype=object))
-    found = utils.judge.hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(utils.judge, "JUDGE_FILE", path)
-    monkeypatch.setattr(utils.judge, "JUDGE_SHA256", found)
+    found = utils.scores.judge.hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(utils.scores.judge, "JUDGE_FILE", path)
+    monkeypatch.setattr(utils.scores.judge, "JUDGE_SHA256", found)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_judge.__wrapped__()
     assert not trace.exists()
@@ -235,7 +235,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
 
 def test_importing_the_judge_imports_no_keras():
     code = (
-        "import sys, utils.judge, utils.scoring, utils.scoreboard\n"
+        "import sys, utils.scores\n"
         "print({'keras', 'jax', 'torch', 'tensorflow'} & set(sys.modules))"
     )
     run = subprocess.run(
@@ -251,14 +251,14 @@ def test_importing_the_judge_imports_no_keras():
 def test_training_follows_its_seed():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of Keras's own imports
-        import make_judge  # before Keras: it chooses the backend
+        from tools import make_judge  # before Keras: it chooses the backend
     x, y, _ = test_digits()
     fit, val = (x[:300], y[:300]), (x[300:310], y[300:310])
     first, again = (
         make_judge.train(*fit, val, epochs=1).get_weights() for _ in range(2)
     )
     make_judge.keras.utils.set_random_seed(make_judge.SEED)
-    fresh = utils.judge.build_judge().get_weights()
+    fresh = utils.scores.judge.build_judge().get_weights()
     for one, two, new, kept in zip(
         first, again, fresh, stored_weights(), strict=True
     ):

@@ -12,7 +12,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
-from utils.metrics import (
+from utils.scores.metrics import (
     bits_per_dim,
     class_consistency,
     frechet_distance,

@@ -5,26 +5,33 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-from rules import broken_link, code_cells, code_lines, complaints, tags
-from sync import read_project
+from rules import broken_link, code_lines, complaints
 
-ROOT = Path(__file__).resolve().parents[1]
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+from tools.notebooks import (
+    ROOT,
+    code_cells,
+    find_lessons,
+    read,
+    tagged,
+    tags,
+    write,
+)
+from tools.project import read_project
+
 SAMPLE = ROOT / "notebooks" / "03_multivariate_normal.ipynb"  # the quickest
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", find_lessons(), ids=lambda path: path.stem)
 def test_lesson_keeps_the_rules(path):
     assert complaints(path) == []
 
 
 def first(notebook, tag):
     """First cell with a tag."""
-    return next(c for c in notebook.cells if tag in tags(c))
+    return tagged(notebook, tag)[0]
 
 
 def strip(notebook):
@@ -113,6 +120,10 @@ def move_set_up(notebook):
     notebook.cells.append(cell)
 
 
+def attach(notebook):
+    notebook.cells[1].attachments = {"a.png": {"image/png": "QQ=="}}
+
+
 def print_nothing(notebook):
     for out in first(notebook, "nbval-check-output").outputs:
         if "text" in out:
@@ -150,7 +161,7 @@ SPOILERS = {
     "many cells": (pad("pass", 90), "cells, at most 90"),
     "many lines": (pad("x = 1\n" * 20, 15), "code lines, at most 300"),
     "nothing printed": (print_nothing, "a tagged cell prints nothing"),
-    "top picture": (replace(r"\]\(attachment", "](a"), "does not show att"),
+    "top picture": (replace(r"\]\(pictures", "](p"), "does not show pic"),
     "check false": (fail_check, "a check does not print True"),
     "headings": (swap_headings, "the last headings must be"),
     "set-up": (set_source("set-up", "import os"), "one set-up cell"),
@@ -176,8 +187,9 @@ SPOILERS = {
     "link": (append(" [x](no_such_file.md)"), "leads nowhere: no_such_file"),
     "anchor": (append(" [x](#No-such-heading)"), "heading is not there"),
     "address form": (append(" [x](http://x)"), "not an address: http://x"),
-    "alt": (append(" ![](attachment:picture.png)"), "has no text beside it"),
-    "attachment": (append(" ![x](attachment:a.png)"), "a.png is missing"),
+    "alt": (append(" ![](notation.md)"), "has no text beside it"),
+    "picture gone": (append(" ![x](a.png)"), "leads nowhere: a.png"),
+    "attachment": (attach, "an attachment, which Colab hides"),
     "words": (append(" word" * 2500), "words, at most 2500"),
     "tone": (append(" It is just so."), "the prose says 'just'"),
     "bullet": (append("\n\n- x\n- x\n- x\n- x"), "bullets, not 3 to 5"),
@@ -187,7 +199,7 @@ SPOILERS = {
 @pytest.mark.parametrize("name", SPOILERS)
 def test_rules_bite(name):
     spoil, complaint = SPOILERS[name]
-    notebook = nbformat.read(SAMPLE, as_version=4)
+    notebook = read(SAMPLE)
     before = complaints(SAMPLE, notebook)
     spoiled = copy.deepcopy(notebook)
     spoil(spoiled)
@@ -196,7 +208,7 @@ def test_rules_bite(name):
 
 
 def test_rules_on_the_notebook_as_a_whole():
-    notebook = nbformat.read(SAMPLE, as_version=4)
+    notebook = read(SAMPLE)
     notebook.metadata["widgets"] = {}
     notebook.cells[0].metadata["execution"] = {}
     notebook.cells[0].source += "x" * 1_000_000
@@ -229,7 +241,7 @@ def test_code_lines():
 
 def change_a_number(notebook):
     """Change the first digit that is stored in the last tagged cell."""
-    cell = [c for c in notebook.cells if "nbval-check-output" in tags(c)][-1]
+    cell = tagged(notebook, "nbval-check-output")[-1]
     text = next(out for out in cell.outputs if "text" in out)
     other = re.sub(
         r"\d", lambda d: str((int(d[0]) + 1) % 10), text.text, count=1
@@ -241,16 +253,16 @@ def change_a_number(notebook):
 def test_nbval_bites(tmp_path):
     """A changed number fails, and nothing else in the copy does."""
     shutil.copytree(ROOT / "utils", tmp_path / "utils")
-    notebook = nbformat.read(SAMPLE, as_version=4)
+    notebook = read(SAMPLE)
     checked = [
         i
         for i, c in enumerate(notebook.cells)
         if "nbval-check-output" in tags(c) and "True" not in str(c.outputs)
     ]
     notebook.cells = notebook.cells[: checked[0] + 1]
-    nbformat.write(notebook, tmp_path / "as_stored.ipynb")
+    write(notebook, tmp_path / "as_stored.ipynb")
     change_a_number(notebook)
-    nbformat.write(notebook, tmp_path / "changed.ipynb")
+    write(notebook, tmp_path / "changed.ipynb")
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-rf"]
     command += ["--nbval-current-env", "--color=no", "-p", "no:cacheprovider"]
     done = subprocess.run(

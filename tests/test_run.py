@@ -1,21 +1,24 @@
-"""tools/run.py: results, pages, errors, refreshed outputs."""
+"""tools.run: results, pages, errors, refreshed outputs."""
 
+import base64
 import json
 import re
 import subprocess
 import sys
 
-import nbformat
 import pytest
-import run
-from memory import peak_mb
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from pages import page_links
+
+from tools import run
+from tools.memory import peak_mb
+from tools.notebooks import find_lessons, read, stored_figure, write
+from tools.pages import page_links
 
 FACTS = {"url": "https://github.com/a/b", "tag": "v1"}
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGNWi"
 )
+NAMES = "01_one", "02_two"
 DRAW = f"""\
 from IPython.display import display
 display({{"image/png": "{PNG}"}}, raw=True)
@@ -24,7 +27,7 @@ display({{"image/png": "{PNG}"}}, raw=True)
 
 def lesson(number, code):
     """A lesson of one line of code and one picture."""
-    opening = "*Why?*\n\n![dot](attachment:picture.png)"
+    opening = f"*Why?*\n\n![dot](pictures/{NAMES[number - 1]}.png)"
     cells = [
         new_markdown_cell(f"# {number}. Lesson\n\n[next](02_two.ipynb)"),
         new_markdown_cell(opening),
@@ -44,11 +47,10 @@ def tree(tmp_path, monkeypatch):
     )
     (tmp_path / "notebooks" / "notation.md").write_text("# Notation\n\n$x$\n")
     code = "import sys\nprint('old'.upper(), file=sys.stderr)\nprint(1 + 1)"
-    for name, text in [("01_one", code), ("02_two", "1 / 0")]:
+    for name, text in zip(NAMES, [code, "1 / 0"], strict=True):
         path = tmp_path / "notebooks" / f"{name}.ipynb"
-        nbformat.write(lesson(int(name[:2]), text), path)
+        write(lesson(int(name[:2]), text), path)
     (tmp_path / "utils").mkdir()
-    (tmp_path / "tools").symlink_to(run.ROOT / "tools")
     monkeypatch.setattr(run, "ROOT", tmp_path)
     return tmp_path
 
@@ -75,7 +77,7 @@ def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
     out = tree / "build" / "lessons"
     assert 'href="02_two.html"' in (out / "01_one.html").read_text("utf-8")
     assert "ZeroDivisionError" in (out / "02_two.html").read_text("utf-8")
-    for name in ["01_one.png", "02_two.ipynb", "notation.html"]:
+    for name in ["pictures/01_one.png", "02_two.ipynb", "notation.html"]:
         assert (out / name).exists()
     assert not list(out.glob("*.part"))
     index = (out / "index.html").read_text("utf-8")
@@ -84,8 +86,8 @@ def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
         text = page.read_text("utf-8")
         for script in re.findall(r"(?s)<script.*?</script>", text):
             assert not re.search(r"https?://(?!www\.w3\.org)", script), script
-        for file in re.findall(r'<script[^>]*src="([^"?]*)', text):
-            assert (out / file).exists(), file
+        for file in re.findall(r'<(?:script|img)[^>]*src="([^"?]*)', text):
+            assert file.startswith("data:") or (out / file).exists(), file
 
 
 SCORES = """\
@@ -97,10 +99,10 @@ display({"text/plain": "a table"}, metadata={"rows": rows}, raw=True)
 
 def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
     path = tree / "notebooks" / "01_one.ipynb"
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     cell = new_code_cell(SCORES, metadata={"tags": ["scoreboard"]})
     notebook.cells.append(cell)
-    nbformat.write(notebook, path)
+    write(notebook, path)
     assert run.main(["01"]) == 0
     store = tree / "utils" / "scoreboard.json"
     assert not store.exists()
@@ -109,25 +111,20 @@ def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
 
 
 def test_refresh_stores_only_what_is_without_error(tree):
-    good, bad = (tree / "notebooks" / f"{n}.ipynb" for n in run_names(tree))
+    good, bad = find_lessons(tree)
     old = bad.read_bytes()
     assert run.main(["--refresh"]) == 1
     assert bad.read_bytes() == old
     once = good.read_bytes()
     assert run.main(["--refresh", "01"]) == 0
     assert good.read_bytes() == once
-    notebook = nbformat.read(good, as_version=4)
+    notebook = read(good)
     assert notebook.metadata == run.METADATA
     code = notebook.cells[2]
     assert code.metadata == {} and code.execution_count == 1
     assert [out.text for out in code.outputs] == ["2\n"]
-    picture = notebook.cells[1].attachments["picture.png"]["image/png"]
-    assert picture == PNG
+    assert stored_figure(notebook, "picture") == base64.b64decode(PNG)
     assert once.startswith(b'{\n "cells"') and once.endswith(b"}\n")
-
-
-def run_names(tree):
-    return sorted(p.stem for p in (tree / "notebooks").glob("*.ipynb"))
 
 
 def test_slow_cell_and_dead_kernel(tmp_path, monkeypatch):
@@ -171,14 +168,12 @@ def test_links_lead_to_pages():
 
 def test_peak_memory_is_of_this_process_alone():
     """200 MB held a moment ago count; the parent's 200 MB do not."""
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import memory; "
-    code += "{}; print(memory.peak_mb())"
-    tools = str(run.ROOT / "tools")
+    code = "from tools import memory; {}; print(memory.peak_mb())"
     held = bytearray(200 * 2**20)
     peaks = [
         float(
             subprocess.check_output(
-                [sys.executable, "-c", code.format(line), tools]
+                [sys.executable, "-c", code.format(line)], cwd=run.ROOT
             )
         )
         for line in ["pass", "x = bytearray(200 * 2**20); del x"]

@@ -10,23 +10,25 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 from scipy.stats import bootstrap
 
-from utils import scoring
 from utils.data import load_mnist, preprocess, to_images
 from utils.gaussian import fit_gaussian
-from utils.judge import Reading, read_digits
-from utils.metrics import (
+from utils.scores import (
+    board,
     class_consistency,
+    columns,
     frechet_distance,
-    neighbour_scores,
-)
-from utils.scoreboard import unpack
-from utils.scoring import (
-    ASKED,
-    machine,
     make_reference,
-    pick,
+    neighbour_scores,
+    protocol,
+    read_digits,
+    sample_classes,
     score_model,
+    stratified_choice,
 )
+from utils.scores.board import unpack
+from utils.scores.columns import COLUMNS, Column, Drawn, nearest_ratio
+from utils.scores.judge import Reading
+from utils.scores.protocol import LABELS, machine
 from utils.statistics import class_statistics
 
 BY_EYE = [  # from the best to the worst
@@ -58,8 +60,8 @@ def make_sets(digits, reference):
     x, y, x_test, y_test = digits
     rng = np.random.default_rng(0)
     rest = reference.rest
-    real = preprocess(x_test[rest[pick(y_test[rest], rng)]])
-    train = preprocess(x[pick(y, rng)])
+    real = preprocess(x_test[rest[stratified_choice(y_test[rest], rng)]])
+    train = preprocess(x[stratified_choice(y, rng)])
     blurred = gaussian_filter(real.reshape(-1, 28, 28), (0, 0.6, 0.6))
     stats = class_statistics(x, y)
     gaussians = [
@@ -89,10 +91,10 @@ def table(digits, reference):
         near = neighbour_scores(reference.maps, reading.maps)
         rows[name] = near._asdict() | {
             "frechet": frechet_distance(reference.features, reading.features),
-            "consistency": class_consistency(reading.probs, ASKED),
+            "consistency": class_consistency(reading.probs, LABELS),
         }
         if name in ("real", "memoriser", "noise"):
-            ratio, _ = scoring._nearest_ratio(x, reference)
+            ratio, _ = nearest_ratio(Drawn(x, LABELS, True, reference))
             rows[name]["nearest"] = ratio
     return rows
 
@@ -187,30 +189,31 @@ def test_the_reference_is_250_test_digits_a_class(digits, reference):
 @pytest.fixture
 def toy(monkeypatch):
     """A reference of pictures of noise, with pixels for the judge's maps."""
-    monkeypatch.setattr(
-        scoring,
-        "read_digits",
-        lambda x: Reading(x[:, :10], x[:, 5:9], x[:, 9:14]),
-    )
+    for module in (protocol, columns):
+        monkeypatch.setattr(
+            module,
+            "read_digits",
+            lambda x: Reading(x[:, :10], x[:, 5:9], x[:, 9:14]),
+        )
     rng = np.random.default_rng(0)
     x_test = rng.integers(256, size=(2700, 28, 28), dtype=np.uint8)
     y_test = rng.permutation(np.arange(2700) % 10)
     x_train = rng.integers(256, size=(60, 28, 28), dtype=np.uint8)
-    monkeypatch.setattr(scoring, "BLOCK", 25)  # two blocks, and a rest
+    monkeypatch.setattr(columns, "BLOCK", 25)  # two blocks, and a rest
     return make_reference(x_train, x_test, y_test), x_test, y_test
 
 
-def test_the_reference_keeps_the_order_of_asked(toy):
+def test_the_reference_keeps_the_order_of_the_labels(toy):
     reference, images, y_test = toy
     x_test, x_train = preprocess(images), preprocess(reference.x_train)
     found = [
         np.flatnonzero((x_test[:, 9:14] == row).all(axis=1)).item()
         for row in reference.maps
     ]
-    np.testing.assert_array_equal(y_test[found], ASKED)
-    fixed = pick(y_test, np.random.default_rng(0))  # for good
+    np.testing.assert_array_equal(y_test[found], LABELS)
+    fixed = stratified_choice(y_test, np.random.default_rng(0))  # for good
     np.testing.assert_array_equal(found, fixed)
-    np.testing.assert_array_equal(ASKED, np.arange(2500) // 250)
+    np.testing.assert_array_equal(LABELS, np.arange(2500) // 250)
     assert sorted([*found, *reference.rest]) == list(range(2700))
     assert (np.diff(reference.rest) > 0).all()
     np.testing.assert_array_equal(reference.features, x_test[found, 5:9])
@@ -227,7 +230,7 @@ def test_the_reference_is_the_same_each_time(toy):
         np.testing.assert_array_equal(one, two)
 
 
-X, Y = np.zeros((2500, 28, 28), np.uint8), ASKED.copy()
+X, Y = np.zeros((2500, 28, 28), np.uint8), LABELS.copy()
 
 
 @pytest.mark.parametrize(
@@ -248,55 +251,57 @@ def test_bad_input_of_make_reference_is_named(args, message):
         make_reference(*args)
 
 
-def test_pick_takes_250_of_each_digit_at_random():
+def test_a_stratified_choice_takes_250_of_each_digit_at_random():
     y = np.random.default_rng(1).permutation(np.arange(2700) % 10)
-    found = pick(y, np.random.default_rng(0))
-    np.testing.assert_array_equal(y[found], ASKED)
+    found = stratified_choice(y, np.random.default_rng(0))
+    np.testing.assert_array_equal(y[found], LABELS)
     assert len(set(found)) == 2500
-    again = pick(y, np.random.default_rng(0))
+    again = stratified_choice(y, np.random.default_rng(0))
     np.testing.assert_array_equal(found, again)
-    other = pick(y, np.random.default_rng(2))
+    other = stratified_choice(y, np.random.default_rng(2))
     assert set(other) != set(found)
     with pytest.raises(ValueError, match="rng must be a numpy.random"):
-        pick(y, 0)
+        stratified_choice(y, 0)
 
 
 # A row of the scoreboard
 
 
-def draw_wide(rng):
+def draw_wide(labels, rng):
     """Pixels beyond 0 and 1 too, with a shade for each class."""
-    return 2 * rng.random((2500, 784)) - 0.5 + ASKED[:, None] / 30
+    return 2 * rng.random((2500, 784)) - 0.5 + labels[:, None] / 30
 
 
-def draw_clipped(rng):
-    return np.clip(draw_wide(rng), 0, 1)
+def draw_clipped(labels, rng):
+    return np.clip(draw_wide(labels, rng), 0, 1)
 
 
 def without_clock(row):
-    return {k: v for k, v in asdict(row).items() if k != "sample_s"}
+    scores = {k: v for k, v in row.scores.items() if k != "sample_s"}
+    return asdict(row) | {"scores": scores}
 
 
 def test_a_row_holds_mean_and_deviation_of_three_seeds(toy):
     reference, *_ = toy
     row = score_model("m", 7, draw_wide, reference, parameters=5, bits=1.5)
     assert (row.model, row.lesson) == ("m", 7)
-    assert (row.parameters, row.bits, row.nats) == (5, 1.5, None)
+    told = [row.scores[name] for name in ("parameters", "bits", "nats")]
+    assert told == [5, 1.5, None]
     draws = [
-        draw_clipped(np.random.default_rng(seed)).astype(np.float32)
+        draw_clipped(LABELS, np.random.default_rng(seed)).astype(np.float32)
         for seed in (0, 1, 2)
     ]
     near = [neighbour_scores(reference.maps, x[:, 9:14], 5) for x in draws]
     for got, values in [
         (
-            row.frechet,
+            row.scores["frechet"],
             [frechet_distance(reference.features, x[:, 5:9]) for x in draws],
         ),
-        (row.precision, [scores.precision for scores in near]),
-        (row.recall, [scores.recall for scores in near]),
+        (row.scores["precision"], [scores.precision for scores in near]),
+        (row.scores["recall"], [scores.recall for scores in near]),
         (
-            row.consistency,
-            [(x[:, :10].argmax(axis=1) == ASKED).mean() for x in draws],
+            row.scores["consistency"],
+            [(x[:, :10].argmax(axis=1) == LABELS).mean() for x in draws],
         ),
     ]:
         assert type(got) is tuple and got[1] > 0
@@ -310,12 +315,14 @@ def test_a_row_holds_mean_and_deviation_of_three_seeds(toy):
 def test_the_nearest_ratio_and_its_error(toy):
     reference, *_ = toy
     row = score_model("m", 7, draw_wide, reference)
-    x = draw_clipped(np.random.default_rng(0))
+    x = draw_clipped(LABELS, np.random.default_rng(0))
     x = x[(np.arange(2500) % 250) < 100].astype(np.float32)
     ratios = (
         cdist(x, preprocess(reference.x_train)).min(axis=1) / reference.nearest
     )
-    np.testing.assert_allclose(row.nearest[0], np.median(ratios), rtol=1e-6)
+    np.testing.assert_allclose(
+        row.scores["nearest"][0], np.median(ratios), rtol=1e-6
+    )
     found = bootstrap(
         (ratios,),
         np.median,
@@ -323,32 +330,36 @@ def test_the_nearest_ratio_and_its_error(toy):
         method="percentile",
         rng=np.random.default_rng(0),
     )
-    np.testing.assert_allclose(row.nearest[1], found.standard_error, rtol=0.25)
+    np.testing.assert_allclose(
+        row.scores["nearest"][1], found.standard_error, rtol=0.25
+    )
 
 
 def test_same_seeds_same_row_and_what_lies_outside_is_clipped(toy):
     reference, *_ = toy
     row, again, other = (
-        score_model("m", 7, draw, reference, asked=asked)
-        for draw, asked in [
+        score_model("m", 7, draw, reference, conditional=conditional)
+        for draw, conditional in [
             (draw_wide, True),
             (draw_wide, True),
             (draw_clipped, False),
         ]
     )
     assert without_clock(row) == without_clock(again)
-    assert row.consistency is not None and other.consistency is None
-    assert without_clock(other) == without_clock(row) | {"consistency": None}
+    got, wanted = without_clock(other), without_clock(row)
+    assert got["scores"].pop("consistency") is None
+    assert wanted["scores"].pop("consistency") is not None
+    assert got == wanted
 
 
 def test_seconds_are_those_of_a_thousand_samples(toy):
-    def draw(rng):
+    def draw(labels, rng):
         time.sleep(0.1)
         return DRAWN
 
     reference, *_ = toy
     row = score_model("m", 7, draw, reference)
-    assert 0.04 <= row.sample_s < 0.1  # 3 x 0.1 s for 7,500
+    assert 0.04 <= row.scores["sample_s"] < 0.1  # 3 x 0.1 s for 7,500
     assert row.machine == machine()
     name, cores = machine().rsplit(", ", 1)
     assert name.strip() and cores == f"{os.cpu_count()} cores"
@@ -360,23 +371,29 @@ DRAWN = np.zeros((2500, 784))
 @pytest.mark.parametrize(
     ("drawn", "message"),
     [
-        (DRAWN[1:], r"draw\(rng\) must .* \(2500, 784\), got \(2499, 784\)"),
-        (DRAWN[:, 1:], r"draw\(rng\) must .* got \(2500, 783\)"),
-        (DRAWN.reshape(-1, 28, 28), r"draw\(rng\) .* got \(2500, 28, 28\)"),
-        (DRAWN[:0], r"draw\(rng\) must .* got \(0, 784\)"),
-        (None, r"draw\(rng\) must .* got \(\)"),
-        (np.full_like(DRAWN, np.nan), r"draw\(rng\) holds .* NaN"),
-        (np.full_like(DRAWN, -np.inf), r"draw\(rng\) .* infinite"),
-        (DRAWN > 0, r"draw\(rng\) .* bool"),
+        (
+            DRAWN[1:],
+            r"draw\(labels, rng\) must .* \(2500, 784\), got \(2499, 784\)",
+        ),
+        (DRAWN[:, 1:], r"draw\(labels, rng\) must .* got \(2500, 783\)"),
+        (
+            DRAWN.reshape(-1, 28, 28),
+            r"draw\(labels, rng\) .* got \(2500, 28, 28\)",
+        ),
+        (DRAWN[:0], r"draw\(labels, rng\) must .* got \(0, 784\)"),
+        (None, r"draw\(labels, rng\) must .* got \(\)"),
+        (np.full_like(DRAWN, np.nan), r"draw\(labels, rng\) holds .* NaN"),
+        (np.full_like(DRAWN, -np.inf), r"draw\(labels, rng\) .* infinite"),
+        (DRAWN > 0, r"draw\(labels, rng\) .* bool"),
     ],
 )
 def test_a_bad_draw_is_named(toy, drawn, message):
     with pytest.raises(ValueError, match=message):
-        score_model("m", 7, lambda rng: drawn, toy[0])
+        score_model("m", 7, lambda labels, rng: drawn, toy[0])
 
 
 def test_a_bad_draw_of_one_seed_is_named(toy):
-    def draw(rng):
+    def draw(labels, rng):
         x = rng.random((2500, 784))
         if rng.bit_generator.state != state:
             x[3, 5] = np.nan
@@ -385,5 +402,51 @@ def test_a_bad_draw_of_one_seed_is_named(toy):
     rng = np.random.default_rng(0)
     rng.random((2500, 784))
     state = rng.bit_generator.state
-    with pytest.raises(ValueError, match=r"draw\(rng\) holds 1 .* NaN"):
+    with pytest.raises(
+        ValueError, match=r"draw\(labels, rng\) holds 1 .* NaN"
+    ):
         score_model("m", 7, draw, toy[0])
+
+
+def test_a_score_that_nobody_knows_is_refused(toy):
+    for name in ("colour", "frechet", "model"):
+        with pytest.raises((ValueError, TypeError), match=name):
+            score_model("m", 7, draw_wide, toy[0], **{name: 1})
+
+
+def test_a_new_score_is_computed_from_its_entry_alone(toy, monkeypatch):
+    """See test_scoreboard for how it is shown."""
+    new = Column(
+        name="ink", head="ink", form=".3f", each=lambda drawn: drawn.x.mean()
+    )
+    for module in (board, protocol):
+        monkeypatch.setattr(module, "COLUMNS", [*COLUMNS, new])
+    row = score_model("m", 7, draw_wide, toy[0])
+    mean, std = row.scores["ink"]
+    assert 0.4 < mean < 0.8 and 0 < std < 0.01
+    assert row.texts()[-1] == f"{mean:.3f} ± {std:.3f}"
+
+
+class Constant:
+    def __init__(self, value):
+        self.value = value
+
+    def sample(self, n, rng, scale=1):
+        return scale * self.value + 0.1 * rng.random((n, 3))
+
+
+def test_classes_are_drawn_in_their_places():
+    models = [Constant(c) for c in range(5)]
+    labels = np.array([3, 1, 3, 0, 4])
+    x = sample_classes(models, labels, np.random.default_rng(0), scale=2)
+    np.testing.assert_array_equal(np.floor(x), 2 * labels[:, None] + [0] * 3)
+    rng = np.random.default_rng(0)
+    in_turn = [models[c].sample(n, rng, scale=2) for c, n in [(0, 1), (1, 1)]]
+    np.testing.assert_array_equal(x[[3, 1]], np.concatenate(in_turn))
+
+
+@pytest.mark.parametrize("labels", [[5], [-1], [0.5], []])
+def test_labels_of_no_class_are_named(labels):
+    models = [Constant(c) for c in range(5)]
+    with pytest.raises(ValueError, match="labels "):
+        sample_classes(models, np.array(labels), np.random.default_rng(0))

@@ -1,41 +1,104 @@
-"""What tools/sync.py writes is fresh, and the set-up cell does its work."""
+"""tools.sync: what is stale is named and mended, on a project of its own."""
 
-import json
-import os
+import base64
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import sync
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
-FACTS = sync.read_project(ROOT)
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-PICTURE = ROOT / "notebooks" / "scoreboard.png"
+from tools import scores, sync
+from tools.notebooks import read, stored_figure, write
+
+PROJECT = """\
+[project]
+version = "1.2"
+[project.urls]
+Repository = "https://github.com/ada/digits"
+"""
+CITATION = "version: 0\nrepository-code: x\n"
+MARKS = ["badges", "lessons", "scoreboard", "clone"]
+FIGURE = base64.b64encode(b"a picture").decode()
+ROWS = [{"lesson": 1, "model": "a"}, {"lesson": 1, "model": "b"}]
+TASKS = """\
+**You need** about 20 minutes.
+
+## 1. Change: the mean (2 points)
+"""
+
+
+def marked(*marks):
+    """A document with places for what sync writes."""
+    return "\n".join(f"<!-- {m} -->\n<!-- /{m} -->" for m in marks)
+
+
+def new_lesson(number):
+    """A lesson with all that sync reads or writes."""
+    figure = new_output("display_data", data={"image/png": FIGURE})
+    board = new_output(
+        "display_data",
+        data={"image/png": FIGURE, "text/plain": "a table"},
+        metadata={"rows": ROWS},
+    )
+    code = {"set-up": [], "picture": [figure], "scoreboard": [board]}
+    return new_notebook(
+        cells=[
+            new_markdown_cell(f"# {number}. Lesson"),
+            new_markdown_cell("*Why?*\n"),
+            *(
+                new_code_cell("1", metadata={"tags": [tag]}, outputs=outputs)
+                for tag, outputs in code.items()
+            ),
+            new_markdown_cell("## Exercises\n\n## Further reading\n"),
+        ]
+    )
+
+
+def new_solution():
+    """A solution with one task."""
+    graded = {"nbgrader": {"points": 2}}
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# Exercises"),
+            new_markdown_cell(TASKS),
+            new_code_cell("1", metadata={"tags": ["set-up"]}),
+            new_code_cell("2", metadata=graded),
+        ]
+    )
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Copy of what sync.py reads and writes."""
-    (tmp_path / "notebooks").mkdir()
-    for name in ["pyproject.toml", "README.md", "CITATION.cff"]:
-        shutil.copy(ROOT / name, tmp_path)
-    for path in [*LESSONS, PICTURE]:
-        shutil.copy(path, tmp_path / "notebooks")
+    """A project of two lessons in which nothing is stale."""
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "CITATION.cff").write_text(CITATION)
+    (tmp_path / "README.md").write_text(marked(*MARKS))
+    (tmp_path / "TEACHING.md").write_text(marked("exercises"))
     (tmp_path / "utils").mkdir()
-    shutil.copy(ROOT / "utils" / "scoreboard.json", tmp_path / "utils")
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    for number, name in enumerate(["01_one.ipynb", "02_two.ipynb"], start=1):
+        write(new_lesson(number), tmp_path / "notebooks" / name)
+        write(new_solution(), tmp_path / "notebooks" / "solutions" / name)
     monkeypatch.setattr(sync, "ROOT", tmp_path)
+    monkeypatch.setattr(sync, "scoreboard_table", table_of)
+    assert sync.main([]) == 0
     return tmp_path
+
+
+def table_of(rows):
+    return "\n".join(f"| {row['model']} |" for row in rows)
 
 
 def contents(tree):
     return {p: p.read_bytes() for p in tree.rglob("*") if p.is_file()}
 
 
-def test_nothing_is_stale(tree, capsys):
+def test_nothing_is_stale_here(capsys):
+    """In this project itself."""
     assert sync.main(["--check"]) == 0
     assert capsys.readouterr().out == ""
 
@@ -43,24 +106,29 @@ def test_nothing_is_stale(tree, capsys):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        (LESSONS[0].name, r"mybinder\.org/v2/gh/", "mybinder.org/v2/gh/x"),
-        (LESSONS[0].name, r"\[Contents\]", "[Content]"),
-        (LESSONS[1].name, r"\[← [^\]]*\]", "[← Before]"),
-        (LESSONS[0].name, r"import subprocess", "import subprocess as s"),
+        ("01_one.ipynb", r"mybinder\.org/v2/gh/", "mybinder.org/v2/gh/x"),
+        ("01_one.ipynb", r"\[Contents\]", "[Content]"),
+        ("01_one.ipynb", r"import subprocess", "import subprocess as s"),
+        ("01_one.ipynb", r"about 20 minutes", "about an hour"),
+        ("02_two.ipynb", r"\[← [^\]]*\]", "[← Before]"),
+        ("solutions/02_two.ipynb", r"\[2\. Lesson\]", "[Lesson]"),
+        ("01_one.png", "a picture", "another picture"),
+        ("scoreboard.png", "a picture", "another picture"),
+        ("*.json", '"a"', '"c"'),
         ("README.md", r"(?m)^\| \[\d\. .*$", "| [1. Gone](x) | ? |"),
+        ("README.md", r"\| a \|", "| c |"),
         ("README.md", r"git clone http", "git clone ssh"),
-        ("README.md", r"\| real test digits \| 6", "| real test digits | 7"),
-        ("scoreboard.json", r'"recall": \[0\.', '"recall": [1.'),
+        ("TEACHING.md", r"the mean \| 2", "the mean | 3"),
         ("CITATION.cff", r"(?m)^version: ", "version: 9"),
     ],
 )
 def test_stale_file_is_named_and_mended(tree, capsys, file, old, new):
     before = contents(tree)
     path = next(tree.rglob(file))
-    text = path.read_text("utf-8")
-    spoiled = re.sub(old, new, text, count=1)
-    assert spoiled != text
+    spoiled = re.sub(old, new, path.read_text("utf-8"), count=1)
+    assert spoiled != path.read_text("utf-8")
     path.write_text(spoiled, "utf-8", newline="\n")
+    capsys.readouterr()
     assert sync.main(["--check"]) == 1
     assert f"{path.relative_to(tree)}" in capsys.readouterr().out
     assert path.read_text("utf-8") == spoiled
@@ -70,27 +138,28 @@ def test_stale_file_is_named_and_mended(tree, capsys, file, old, new):
 
 def test_one_line_changes_the_address_everywhere(tree):
     path = tree / "pyproject.toml"
-    text = path.read_text("utf-8")
-    assert text.count(FACTS["url"]) == 1
-    path.write_text(text.replace(FACTS["repository"], "ada/digits"), "utf-8")
+    path.write_text(PROJECT.replace("ada/digits", "bob/numbers"))
     assert sync.main([]) == 0
-    assert sync.main(["--check"]) == 0
     for path, content in contents(tree).items():
-        assert FACTS["repository"].encode() not in content, path
-        if path.suffix not in (".toml", ".png", ".json"):
-            assert b"github.com/ada/digits" in content, path
+        assert b"ada/digits" not in content, path
+        if path.suffix not in (".png", ".json") and "TEACH" not in path.name:
+            assert b"github.com/bob/numbers" in content, path
 
 
-def test_picture_of_the_readme_follows_its_lesson(tree):
-    path = tree / "notebooks" / PICTURE.name
-    before = path.read_bytes()
-    path.write_bytes(before[:-1])
-    assert sync.main(["--check"]) == 1
-    assert sync.main([]) == 0
-    assert path.read_bytes() == before
+def test_pictures_are_the_stored_figures(tree):
+    notebook = read(tree / "notebooks" / "01_one.ipynb")
+    assert stored_figure(notebook, "picture") == b"a picture"
+    assert stored_figure(notebook, "set-up") is None
+    names = {path.name for path in (tree / "notebooks/pictures").iterdir()}
+    assert names == {"01_one.png", "02_two.png"}
 
 
-def lesson(number, *rows, picture="QQ=="):
+def test_a_document_without_marks_is_refused():
+    with pytest.raises(ValueError, match="one pair of <!-- clone --> marks"):
+        sync.replace_between_marks(marked("badges"), "clone", "x")
+
+
+def scored(number, *rows, picture="QQ=="):
     """A notebook that shows a scoreboard of some rows."""
     output = {
         "data": {"image/png": picture, "text/plain": "table"},
@@ -106,108 +175,7 @@ def lesson(number, *rows, picture="QQ=="):
 def test_each_lesson_gives_its_own_rows_and_the_last_one_the_picture():
     old, new = {"lesson": 6, "model": "a"}, {"lesson": 8, "model": "b"}
     stale = old | {"model": "stale"}
-    notebooks = lesson(6, old) | lesson(8, stale, new, picture="Qg==")
+    notebooks = scored(6, old) | scored(8, stale, new, picture="Qg==")
     notebooks |= {"09_lesson.ipynb": {"cells": []}}
-    assert sync.boards(notebooks) == ([old, new], b"B")
-    assert sync.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)
-
-
-def set_up_code():
-    """Set-up cell and first cell of the first lesson."""
-    notebook = json.loads(LESSONS[0].read_text("utf-8"))
-    code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
-    assert "set-up" in code[0]["metadata"]["tags"]
-    return sync.source(code[0]), sync.source(code[1])
-
-
-def run_cells(folder, *cells, flags=(), **variables):
-    """Run cells in a new Python, in a folder."""
-    environ = {k: v for k, v in os.environ.items() if "COLAB" not in k}
-    script = folder / "cells.py"
-    script.write_text("\n".join(cells), "utf-8")
-    return subprocess.run(
-        [sys.executable, *flags, script],
-        cwd=folder,
-        env=environ | {"MPLBACKEND": "agg"} | variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-@pytest.fixture
-def published(tmp_path):
-    """Git's settings that lead the public address to a repository here."""
-    work = tmp_path / "published"
-    shutil.copytree(
-        ROOT / "utils", work / "utils", ignore=lambda *_: {"__pycache__"}
-    )
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in [
-        ["init", "--quiet"],
-        ["add", "--all"],
-        [*who, "-c", "commit.gpgsign=false", "commit", "--quiet", "-m", "x"],
-        ["-c", "tag.gpgsign=false", "tag", FACTS["tag"]],
-    ]:
-        subprocess.run(["git", *command], cwd=work, check=True)
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{work.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": FACTS["url"],
-        "COLAB_RELEASE_TAG": "release",
-    }
-
-
-FOREIGN = """\
-import utils.data
-assert utils.data.foreign
-"""
-OURS = """\
-import utils.data
-print(utils.data.__file__)
-"""
-
-
-def test_colab_fetches_the_release(tmp_path, published):
-    """In an empty folder, with another utils imported; and a second time."""
-    folder = tmp_path / "content"
-    (folder / "utils").mkdir(parents=True)
-    (folder / "utils" / "__init__.py").touch()
-    (folder / "utils" / "data.py").write_text("foreign = True\n")
-    cells = set_up_code()
-    done = run_cells(folder, FOREIGN, *cells, OURS, *cells, OURS, **published)
-    assert done.returncode == 0, done.stderr
-    ours = folder / FACTS["name"] / "utils" / "data.py"
-    assert done.stdout.split()[-2:] == [str(ours)] * 2
-    again = run_cells(folder, *cells, OURS, COLAB_RELEASE_TAG="release")
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.split()[-1] == str(ours)
-
-
-def test_project_above_is_found(tmp_path):
-    shutil.copytree(ROOT / "utils", tmp_path / "utils")
-    folder = tmp_path / "notebooks" / "mine"
-    folder.mkdir(parents=True)
-    done = run_cells(folder, *set_up_code(), OURS)
-    assert done.returncode == 0, done.stderr
-    ours = tmp_path / "utils" / "data.py"
-    assert done.stdout.split()[-1] == str(ours)
-
-
-def test_installed_project(tmp_path):
-    """As where an instructor grades: no project in the folder or above."""
-    cells = [set_up_code()[0], "import utils.exercises"]
-    assert run_cells(tmp_path, *cells).returncode == 0
-    foreign = tmp_path / "utils"
-    foreign.mkdir()
-    (foreign / "__init__.py").write_text("")
-    done = run_cells(tmp_path, *cells)
-    assert done.returncode == 1 and "no folder utils" in done.stderr
-
-
-def test_neither_project_nor_colab(tmp_path):
-    done = run_cells(tmp_path, *set_up_code(), flags=["-S"])
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("FileNotFoundError: There is no folder utils in")
-    assert FACTS["url"] in last
+    assert scores.boards(notebooks) == ([old, new], b"B")
+    assert scores.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)

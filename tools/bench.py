@@ -53,7 +53,7 @@ def setting():
     import sklearn
     from threadpoolctl import threadpool_info
 
-    from utils.scoring import machine
+    from utils.scores.protocol import machine
 
     return {
         "processor": machine(),

@@ -1,8 +1,8 @@
 """Make the student versions of the exercises, and a course for nbgrader.
 
-    python tools/exercises.py            writes notebooks/exercises/
-    python tools/exercises.py --check    names what is stale, and fails
-    python tools/exercises.py --course   makes build/course/ too
+    python -m tools.exercises            writes notebooks/exercises/
+    python -m tools.exercises --check    names what is stale, and fails
+    python -m tools.exercises --course   makes build/course/ too
 
 notebooks/solutions/ is the only source of both.
 """
@@ -25,7 +25,15 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.notebooks import (
+    ROOT,
+    as_text,
+    find_solutions,
+    read,
+    student_version,
+)
+from tools.sync import write_stale
+
 STEPS = [  # of `nbgrader generate_assignment`, but for its database
     LockCells,
     ClearSolutions,
@@ -49,11 +57,6 @@ c.FileNameCollectorPlugin.named_regexp = (
 '''
 
 
-def solutions(root):
-    """Paths of the solution notebooks."""
-    return sorted((root / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
-
-
 def student(notebook):
     """What students get of a solution notebook.
 
@@ -66,11 +69,10 @@ def student(notebook):
 
 
 def student_files(root):
-    """Yield (path, text) of each student version as it should be."""
-    for path in solutions(root):
-        notebook = student(nbformat.read(path, as_version=4))
-        target = root / "notebooks" / "exercises" / path.name
-        yield target, nbformat.writes(notebook) + "\n"
+    """Yield (path, content) of each student version as it should be."""
+    for path in find_solutions(root):
+        text = as_text(student(read(path)))
+        yield student_version(path), text.encode()
 
 
 def make_course(paths, course):
@@ -130,20 +132,12 @@ def expect(done, path):
 
 def main(arguments):
     """Write what is stale, or with --check fail if there is any."""
-    stale = [
-        (path, text)
-        for path, text in student_files(ROOT)
-        if not path.exists() or path.read_text("utf-8") != text
-    ]
-    for path, text in stale:
-        print(f"stale: {path.relative_to(ROOT)}")
-        if "--check" not in arguments:
-            path.write_text(text, encoding="utf-8", newline="\n")
+    status = write_stale(student_files(ROOT), ROOT, "--check" in arguments)
     if "--course" in arguments:
         course = ROOT / "build" / "course"
-        make_course(solutions(ROOT), course)
+        make_course(find_solutions(ROOT), course)
         print(f"Made {course}. Run nbgrader there.")
-    return 1 if stale and "--check" in arguments else 0
+    return status
 
 
 if __name__ == "__main__":

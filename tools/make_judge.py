@@ -1,10 +1,10 @@
-"""Train the judge of the scores and write utils/judge.npz.
+"""Train the judge of the scores and write utils/scores/judge.npz.
 
     make judge
 
 Takes about four minutes on two cores. The weights differ a little on another
 machine, and with them each stored score: put the sha256 that is printed into
-utils/judge.py, then call `make refresh`.
+utils/scores/judge.py, then call `make refresh`.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from utils.data import load_mnist, preprocess, validation_split
-from utils.judge import JUDGE_FILE, build_judge
+from utils.scores.judge import JUDGE_FILE, build_judge
 
 SEED = 0
 N_VAL = 10_000

@@ -3,10 +3,7 @@
 They need no network: MathJax is copied beside them.
 """
 
-import base64
 import copy
-import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -15,18 +12,13 @@ import jupyter_server_mathjax
 import nbformat
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import HTMLExporter
-from sync import lesson_question, lesson_title, read_project
+
+from tools.notebooks import question, read, stored_figure, title, write_text
+from tools.project import read_project
 
 TOOLS = Path(__file__).resolve().parent
 TEMPLATES = FileSystemLoader(TOOLS)
 MATHJAX = "mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"
-
-
-def write_text(path, text):
-    """Write a file at once, so that nobody meets half of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
 
 
 def copy_mathjax(out):
@@ -57,9 +49,13 @@ def page_links(page, facts):
 def write_page(notebook, path, root):
     """Write a notebook as a page, and its picture beside it."""
     notebook = copy.deepcopy(notebook)
-    for cell in notebook.cells:  # a lesson that failed may have no picture
-        if "picture.png" not in cell.get("attachments", {}):
-            missing = r"!\[[^]]*\]\(attachment:picture\.png\)"
+    if figure := stored_figure(notebook, "picture"):
+        pictures = path.parent / "pictures"
+        pictures.mkdir(exist_ok=True)
+        (pictures / f"{path.stem}.png").write_bytes(figure)
+    else:  # a lesson that failed may have no picture
+        for cell in notebook.cells:
+            missing = r"!\[[^]]*\]\(pictures/[^)]*\)"
             cell.source = re.sub(missing, "", cell.source)
     exporter = HTMLExporter(
         extra_loaders=[TEMPLATES],
@@ -69,15 +65,11 @@ def write_page(notebook, path, root):
         exclude_output_prompt=True,
     )
     exporter.log.setLevel("ERROR")
-    name = {"metadata": {"name": lesson_title(notebook)}}
+    name = {"metadata": {"name": title(notebook)}}
     page, _ = exporter.from_notebook_node(notebook, resources=name)
     nobody = "No description has been provided for this image"
     page = page.replace(nobody, "Figure, described in the text beside it")
     write_text(path, page_links(page, read_project(root)))
-    for cell in notebook.cells:
-        if picture := cell.get("attachments", {}).get("picture.png"):
-            png = base64.b64decode(picture["image/png"])
-            path.with_suffix(".png").write_bytes(png)
 
 
 def write_notation(root, out):
@@ -93,15 +85,15 @@ def write_index(root, out, paths, results, states):
     """Write the page that lists the lessons, and how far they are."""
     lessons = []
     for name, path in paths.items():
-        notebook = json.loads(path.read_text("utf-8"))
+        notebook = read(path)
         lessons.append(
             {
                 "name": name,
-                "title": lesson_title(notebook),
-                "question": lesson_question(notebook),
+                "title": title(notebook),
+                "question": question(notebook),
                 "state": states.get(name, ""),
                 "result": results.get(name),
-                "picture": (out / f"{name}.png").exists(),
+                "picture": (out / "pictures" / f"{name}.png").exists(),
             }
         )
     page = Environment(loader=TEMPLATES, autoescape=True)

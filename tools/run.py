@@ -1,8 +1,8 @@
 """Execute the lessons and make pages of them, in build/lessons.
 
-    python tools/run.py                all lessons
-    python tools/run.py 05             one
-    python tools/run.py --refresh      also stores the outputs in notebooks/
+    python -m tools.run                all lessons
+    python -m tools.run 05             one
+    python -m tools.run --refresh      also stores the outputs in notebooks/
 
 Each lesson has a kernel of its own. A lesson that fails keeps its page, with
 the error in it, and the others go on.
@@ -23,16 +23,24 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 from nbclient.util import run_sync
-from pages import (
+
+from tools import memory
+from tools.notebooks import (
+    ROOT,
+    code_cells,
+    find_lessons,
+    read,
+    write,
+    write_text,
+)
+from tools.pages import (
     copy_mathjax,
     write_index,
     write_notation,
     write_page,
-    write_text,
 )
-from sync import store_rows
+from tools.scores import stamp_rows, store_rows
 
-ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 300  # no cell may take longer
 METADATA = {
     "kernelspec": {
@@ -59,7 +67,7 @@ def choose(names, wanted):
 
 def ask_peak_mb(client):
     """Peak memory of a kernel in MB, or None; leaves no trace in it."""
-    file = str(ROOT / "tools" / "memory.py")
+    file = memory.__file__
     question = f"__import__('runpy').run_path({file!r})['peak_mb']()"
     try:
         reply = run_sync(client.kc.execute_interactive)(
@@ -127,49 +135,37 @@ def tidy(notebook):
     """Keep of an executed notebook what is the same at each execution."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {k: v for k, v in cell.metadata.items() if k == "tags" and v}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [
                 out for out in cell.outputs if out.get("name") != "stderr"
             ]
-        if "picture" in (tags or []):
-            attach_picture(notebook, cell)
-
-
-def attach_picture(notebook, cell):
-    """Show the figure of a cell where the text names picture.png."""
-    figures = [out.get("data", {}).get("image/png") for out in cell.outputs]
-    figures = [figure for figure in figures if figure]
-    for text in notebook.cells:
-        if figures and "attachment:picture.png" in text.source:
-            png = figures[-1].replace("\n", "")
-            text.attachments = {"picture.png": {"image/png": png}}
 
 
 def warnings_in(notebook):
     """Lines that the cells of a notebook wrote to stderr."""
     return [
         f"    cell [{cell.execution_count}] warns: {out.text.strip()}"
-        for cell in notebook.cells
-        for out in cell.get("outputs", [])
+        for cell in code_cells(notebook)
+        for out in cell.outputs
         if out.get("name") == "stderr"
     ]
 
 
 def run_lesson(path, out, refresh):
     """Execute one lesson, write its notebook and page; result and remarks."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     result = execute(notebook, path.parent)
     remarks = warnings_in(notebook)
     if "error" in result:
         remarks.append(f"    failed in {result['error']}")
     tidy(notebook)
-    text = nbformat.writes(notebook) + "\n"
-    write_text(out / path.name, text)
+    stamp_rows(path.name, notebook)
+    write(notebook, out / path.name)
     write_page(notebook, out / f"{path.stem}.html", ROOT)
     if refresh and "error" not in result:
-        write_text(path, text)
+        write(notebook, path)
         store_rows(ROOT)  # later lessons show this one's scores
     return result, remarks
 
@@ -215,8 +211,7 @@ def main(arguments):
     )
     options = parser.parse_args(arguments)
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    paths = {path.stem: path for path in paths}
+    paths = {path.stem: path for path in find_lessons(ROOT)}
     chosen = choose(list(paths), options.lesson)
     return run_lessons(paths, chosen, options.refresh)
 

@@ -3,96 +3,35 @@
 The address and the version in pyproject.toml are the only source of the
 badges and set-up cells: whoever publishes or forks this collection changes
 that one line and runs `make sync`. The stored outputs of the lessons are the
-only source of the scoreboard.
+only source of the scoreboard and of the pictures at the top.
 
-    python tools/sync.py            writes the files that are stale
-    python tools/sync.py --check    names them, and fails if there are any
+    python -m tools.sync            writes the files that are stale
+    python -m tools.sync --check    names them, and fails if there are any
 """
 
-import base64
-import json
 import re
 import sys
-import tomllib
-from pathlib import Path
-from urllib.parse import quote
 
-from utils.scoreboard import Scoreboard, as_row
-
-ROOT = Path(__file__).resolve().parents[1]
-
-SETUP = """\
-# Set-up, the same in each lesson: find the project; on Colab, fetch it first.
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-for module in [m for m in sys.modules if m.split(".")[0] == "utils"]:
-    del sys.modules[module]  # another project's utils, or an older copy
-home = "{url}"
-here = Path.cwd()
-places = [here, *here.parents, here / "{name}"]
-installed = importlib.util.find_spec("utils")
-if installed and installed.origin:
-    places.append(Path(installed.origin).parents[1])
-found = [p for p in places if (p / "utils" / "lesson.mplstyle").is_file()]
-if not found and "COLAB_RELEASE_TAG" in os.environ:
-    clone = ["git", "clone", "--quiet", "--depth=1", "--branch={tag}"]
-    found = [here / "{name}"]
-    subprocess.run([*clone, home, found[0]], check=True)
-if not found:
-    raise FileNotFoundError(
-        f"There is no folder utils in {{here}} or above it. "
-        f"Open this notebook inside a copy of the whole project: {{home}}"
-    )
-sys.path.insert(0, str(found[0]))"""
+from tools.notebooks import (
+    ROOT,
+    as_text,
+    find_solutions,
+    question,
+    read,
+    read_lessons,
+    stored_figure,
+    tagged,
+    title,
+)
+from tools.project import SETUP, badges, read_project
+from tools.scores import boards, scoreboard_table, stale_rows, stored_rows
+from utils.scores.board import explain_columns
 
 
-def read_project(root):
-    """Address, repository name and release tag, from pyproject.toml."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    url = project["project"]["urls"]["Repository"].rstrip("/")
-    return {
-        "url": url,
-        "repository": url.removeprefix("https://github.com/"),
-        "name": url.rsplit("/", 1)[-1],
-        "tag": "v" + project["project"]["version"],
-    }
-
-
-def badges(path, facts):
-    """Binder and Colab badges that open a file, or Binder's folder view."""
-    binder = f"https://mybinder.org/v2/gh/{facts['repository']}/{facts['tag']}"
-    colab = "https://colab.research.google.com/github/"
-    file = f"{facts['repository']}/blob/{facts['tag']}/{path}"
-    badge = "https://mybinder.org/badge_logo.svg"
-    line = f"[![Open on Binder]({badge})]({binder}?urlpath=lab/tree/{path})"
-    if path.endswith(".ipynb"):
-        badge = "https://colab.research.google.com/assets/colab-badge.svg"
-        line += f" [![Open in Colab]({badge})]({colab}{quote(file)})"
-    return line
-
-
-def source(cell):
-    """Text of a notebook cell."""
-    return "".join(cell["source"])
-
-
-def set_source(cell, text):
-    """Store a text as a notebook cell's lines."""
-    cell["source"] = text.splitlines(keepends=True)
-
-
-def lesson_title(notebook):
-    """Title line of a lesson, without its hash."""
-    return source(notebook["cells"][0]).split("\n", 1)[0].removeprefix("# ")
-
-
-def lesson_question(notebook):
-    """Question of a lesson: the first line of its second cell, in italics."""
-    return source(notebook["cells"][1]).split("\n", 1)[0].strip("*")
+def fill_set_up(notebook, facts):
+    """Write the text of the set-up cell."""
+    for cell in tagged(notebook, "set-up"):
+        cell.source = SETUP.format(**facts)
 
 
 def sync_lesson(path, notebooks, facts):
@@ -101,54 +40,44 @@ def sync_lesson(path, notebooks, facts):
     i, notebook = names.index(path.name), notebooks[path.name]
     way = ["[Contents](../README.md)", "[Notation](notation.md)"]
     if i > 0:
-        title = lesson_title(notebooks[names[i - 1]])
-        way.insert(0, f"[← {title}]({names[i - 1]})")
+        before = title(notebooks[names[i - 1]])
+        way.insert(0, f"[← {before}]({names[i - 1]})")
     if i + 1 < len(names):
-        title = lesson_title(notebooks[names[i + 1]])
-        way.append(f"[{title} →]({names[i + 1]})")
-    title = lesson_title(notebook)
+        after = title(notebooks[names[i + 1]])
+        way.append(f"[{after} →]({names[i + 1]})")
     badge = badges(f"notebooks/{path.name}", facts)
-    set_source(
-        notebook["cells"][0], f"# {title}\n\n{badge}\n\n{' | '.join(way)}"
-    )
+    text = f"# {title(notebook)}\n\n{badge}\n\n{' | '.join(way)}"
+    notebook.cells[0].source = text
     fill_set_up(notebook, facts)
-    exercises = path.parent / "solutions" / path.name
-    if exercises.exists():
-        lead_to_exercises(notebook, exercises)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    solution = path.parent / "solutions" / path.name
+    if solution.exists():
+        write_exercises_section(notebook, solution)
+    return as_text(notebook)
 
 
-def fill_set_up(notebook, facts):
-    """Write the text of the set-up cell."""
-    for cell in notebook["cells"]:
-        if "set-up" in cell["metadata"].get("tags", []):
-            set_source(cell, SETUP.format(**facts))
-
-
-def sync_exercises(path, notebooks, facts):
+def sync_solution(path, lesson, facts):
     """Give a solution notebook its first cell and its set-up cell.
 
     The student version, which is made from it, is what the badges open.
     """
-    notebook = json.loads(path.read_text("utf-8"))
-    title = lesson_title(notebooks[path.name])
+    notebook = read(path)
     badge = badges(f"notebooks/exercises/{path.name}", facts)
     way = (
-        f"[{title}](../{path.name}) | [Contents](../../README.md) "
+        f"[{title(lesson)}](../{path.name}) | [Contents](../../README.md) "
         "| [Notation](../notation.md)"
     )
-    text = f"# {title}: exercises\n\n{badge}\n\n{way}"
-    set_source(notebook["cells"][0], text)
+    text = f"# {title(lesson)}: exercises\n\n{badge}\n\n{way}"
+    notebook.cells[0].source = text
     fill_set_up(notebook, facts)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    return as_text(notebook)
 
 
 def read_tasks(path):
     """Titles of the tasks of a solution notebook, points, and minutes."""
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    text = "\n".join(map(source, cells))
+    cells = read(path).cells
+    text = "\n".join(cell.source for cell in cells)
     titles = re.findall(r"(?m)^## \d\. \w+: (.*) \(\d points\)$", text)
-    kinds = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    kinds = [cell.metadata.get("nbgrader", {}) for cell in cells]
     points = sum(kind.get("points", 0) for kind in kinds)
     minutes = re.search(r"\*\*You need\*\* about (\d+) minutes", text)[1]
     return titles, points, minutes
@@ -164,7 +93,7 @@ def exercise_table(paths):
     return "\n".join(rows)
 
 
-def lead_to_exercises(notebook, path):
+def write_exercises_section(notebook, path):
     """Write what stands under Exercises in a lesson."""
     titles, _, minutes = read_tasks(path)
     text = (
@@ -173,11 +102,11 @@ def lead_to_exercises(notebook, path):
         "answer is right, and if not, what may have gone wrong."
     )
     pattern = r"(?s)(## Exercises\n\n).*?(\s*\n## Further reading|\Z)"
-    for cell in notebook["cells"]:
-        found = source(cell)
-        if cell["cell_type"] == "markdown" and "## Exercises" in found:
-            new = re.sub(pattern, lambda m: m[1] + text + m[2], found, count=1)
-            set_source(cell, new)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "## Exercises" in cell.source:
+            cell.source = re.sub(
+                pattern, lambda m: m[1] + text + m[2], cell.source, count=1
+            )
 
 
 def lesson_table(notebooks, facts):
@@ -185,14 +114,14 @@ def lesson_table(notebooks, facts):
     rows = ["| lesson | the question | run it online |", "|---|---|---|"]
     for name, notebook in notebooks.items():
         rows.append(
-            f"| [{lesson_title(notebook)}](notebooks/{name}) "
-            f"| {lesson_question(notebook)} "
+            f"| [{title(notebook)}](notebooks/{name}) "
+            f"| {question(notebook)} "
             f"| {badges(f'notebooks/{name}', facts)} |"
         )
     return "\n".join(rows)
 
 
-def between(text, mark, new):
+def replace_between_marks(text, mark, new):
     """Replace what stands between <!-- mark --> and <!-- /mark -->."""
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
     text, n = re.subn(
@@ -205,106 +134,94 @@ def between(text, mark, new):
     return text
 
 
-def board(name, notebook):
-    """A lesson's own rows of the scoreboard, and its picture of all rows.
-
-    Both stand in the stored output of the cell tagged scoreboard.
-    """
-    rows, picture = [], None
-    for cell in notebook["cells"]:
-        if "scoreboard" not in cell["metadata"].get("tags", []):
-            continue
-        for output in cell["outputs"]:
-            rows += output.get("metadata", {}).get("rows", [])
-            picture = output.get("data", {}).get("image/png", picture)
-    return [row for row in rows if row["lesson"] == int(name[:2])], picture
-
-
-def boards(notebooks):
-    """Rows of all lessons, and the picture of the last one that has any."""
-    found = [board(name, notebook) for name, notebook in notebooks.items()]
-    rows = [row for own, _ in found for row in own]
-    pictures = [picture for own, picture in found if own and picture]
-    picture = base64.b64decode(pictures[-1]) if pictures else None
-    return rows, picture
+def sync_readme(text, notebooks, rows, facts):
+    """README with its badges, its tables and its address."""
+    parts = {
+        "badges": badges("notebooks", facts),
+        "lessons": lesson_table(notebooks, facts),
+        "scoreboard": scoreboard_table(rows),
+        "columns": explain_columns(),
+        "clone": f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```",
+    }
+    for mark, new in parts.items():
+        text = replace_between_marks(text, mark, new)
+    return text
 
 
-def read_lessons(root):
-    """Content of each lesson, by file name."""
-    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    return {p.name: json.loads(p.read_text("utf-8")) for p in paths}
+def sync_citation(text, facts):
+    """CITATION.cff with the version and the address."""
+    version = facts["tag"].removeprefix("v")
+    text = re.sub(r"(?m)^version: .*$", f"version: {version}", text)
+    address = f'repository-code: "{facts["url"]}"'
+    return re.sub(r"(?m)^repository-code: .*$", address, text)
 
 
-def stored_rows(rows):
-    """Text of scoreboard.json, a row a line."""
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    return "[\n" + ",\n".join(lines) + "\n]\n"
-
-
-def store_rows(root):
-    """Write scoreboard.json from the stored outputs of the lessons."""
-    rows, _ = boards(read_lessons(root))
-    path = root / "utils" / "scoreboard.json"
-    path.write_text(stored_rows(rows), encoding="utf-8", newline="\n")
-
-
-def synced(root):
+def expected_files(root):
     """Yield (path, content) of each file as it should be, as bytes."""
     facts = read_project(root)
     notebooks = read_lessons(root)
-    for name in notebooks:
+    for name, notebook in notebooks.items():
         path = root / "notebooks" / name
         yield path, sync_lesson(path, notebooks, facts).encode()
+        if figure := stored_figure(notebook, "picture"):
+            yield path.parent / "pictures" / f"{path.stem}.png", figure
 
-    tasks = sorted((root / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
-    for path in tasks:
-        yield path, sync_exercises(path, notebooks, facts).encode()
-    path = root / "TEACHING.md"
-    if path.exists():
-        text = path.read_text("utf-8")
-        text = between(text, "exercises", exercise_table(tasks))
+    solutions = find_solutions(root)
+    for path in solutions:
+        text = sync_solution(path, notebooks[path.name], facts)
         yield path, text.encode()
 
     rows, picture = boards(notebooks)
-    yield root / "utils" / "scoreboard.json", stored_rows(rows).encode()
+    yield root / "utils" / "scores" / "rows.json", stored_rows(rows).encode()
     if picture:
         yield root / "notebooks" / "scoreboard.png", picture
 
-    path = root / "README.md"
-    if path.exists():
-        text = path.read_text("utf-8")
-        text = between(text, "badges", badges("notebooks", facts))
-        text = between(text, "lessons", lesson_table(notebooks, facts))
-        table = Scoreboard([as_row(row) for row in rows]).markdown
-        text = between(text, "scoreboard", table)
-        clone = f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```"
-        yield path, between(text, "clone", clone).encode()
+    table = exercise_table(solutions)
+    for name, update in {
+        "README.md": lambda text: sync_readme(text, notebooks, rows, facts),
+        "TEACHING.md": lambda text: replace_between_marks(
+            text, "exercises", table
+        ),
+        "CITATION.cff": lambda text: sync_citation(text, facts),
+    }.items():
+        if (root / name).exists():
+            text = (root / name).read_text("utf-8")
+            yield root / name, update(text).encode()
 
-    path = root / "CITATION.cff"
-    if path.exists():
-        text = path.read_text("utf-8")
-        version = facts["tag"].removeprefix("v")
-        text = re.sub(r"(?m)^version: .*$", f"version: {version}", text)
-        text = re.sub(
-            r"(?m)^repository-code: .*$",
-            f'repository-code: "{facts["url"]}"',
-            text,
-        )
-        yield path, text.encode()
+
+def write_stale(files, root, check):
+    """Name the files that are stale, and write them; exit status.
+
+    Parameters
+    ----------
+    files : iterable of (Path, bytes)
+        Files as they should be.
+    root : Path
+        What the names start from.
+    check : bool
+        Write nothing; any stale file is a failure.
+    """
+    stale = [
+        (path, content)
+        for path, content in files
+        if not path.exists() or path.read_bytes() != content
+    ]
+    for path, content in stale:
+        print(f"stale: {path.relative_to(root)}")
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+    return int(check and bool(stale))
 
 
 def main(arguments):
     """Write the stale files, or with --check fail if there are any."""
-    stale = [
-        (path, content)
-        for path, content in synced(ROOT)
-        if not path.exists() or path.read_bytes() != content
-    ]
-    for path, content in stale:
-        print(f"stale: {path.relative_to(ROOT)}")
-        if "--check" not in arguments:
-            path.write_bytes(content)
-    return 1 if stale and "--check" in arguments else 0
+    check = "--check" in arguments
+    status = write_stale(expected_files(ROOT), ROOT, check)
+    old_scores = list(stale_rows(ROOT))  # only `make refresh` mends them
+    for line in old_scores:
+        print(line)
+    return status or int(check and bool(old_scores))
 
 
 if __name__ == "__main__":

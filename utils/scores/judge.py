@@ -8,11 +8,14 @@ import io
 import os
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from utils.checks import check_rows
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["Reading", "build_judge", "load_judge", "read_digits"]
 
@@ -43,7 +46,7 @@ class Reading(NamedTuple):
     maps: np.ndarray
 
 
-def build_judge():
+def build_judge() -> "keras.Model":
     """Build the judge, untrained.
 
     KERAS_BACKEND=jax is set unless a backend was chosen.
@@ -74,7 +77,7 @@ def build_judge():
 
 
 @cache
-def load_judge():
+def load_judge() -> "keras.Model":
     """Load the trained judge; read at the first call, then kept.
 
     Returns
@@ -107,7 +110,7 @@ def load_judge():
     return judge
 
 
-def read_digits(x):
+def read_digits(x: np.ndarray) -> Reading:
     """Let the judge read pictures.
 
     Parameters

@@ -21,7 +21,13 @@ __all__ = [
 ]
 
 
-def bits_per_dim(log_prob, d, n_levels=256, *, discrete=False):
+def bits_per_dim(
+    log_prob: np.ndarray,
+    d: int,
+    n_levels: int = 256,
+    *,
+    discrete: bool = False,
+) -> np.ndarray:
     """Bits a pixel that a model spends on images of some grey levels.
 
     A density of dequantised images gives an upper bound for what a model of
@@ -72,7 +78,7 @@ def bits_per_dim(log_prob, d, n_levels=256, *, discrete=False):
     return bits
 
 
-def frechet_distance(a, b):
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Fréchet distance of the normals fitted to two sets of rows.
 
     |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)). The last
@@ -104,10 +110,11 @@ def frechet_distance(a, b):
     """
     a = _check_set("a", a)
     b = _check_set("b", b, a.shape[1])
-    gap = a.mean(axis=0) - b.mean(axis=0)
+    difference = a.mean(axis=0) - b.mean(axis=0)
     factors, traces = zip(*map(_factor, (a, b)), strict=True)
     cross = np.linalg.norm(factors[0].T @ factors[1], "nuc")
-    return float(max(gap @ gap + sum(traces) - 2 * cross, 0))
+    distance2 = difference @ difference + sum(traces) - 2 * cross
+    return float(max(distance2, 0))
 
 
 def _check_set(name, x, d=None):
@@ -148,7 +155,9 @@ class Neighbours(NamedTuple):
     coverage: float
 
 
-def neighbour_scores(real, fake, k=5):
+def neighbour_scores(
+    real: np.ndarray, fake: np.ndarray, k: int = 5
+) -> Neighbours:
     """Precision, recall, density and coverage of generated rows.
 
     The ball of a row reaches to its k-th nearest neighbour among the rows of
@@ -208,7 +217,7 @@ def _reach(x, k):
     return distance2[:, k - 1]
 
 
-def nearest_distance(x, reference):
+def nearest_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Euclidean distance of each row to the nearest row of a reference.
 
     A model that copies its training pictures draws rows nearer to them than
@@ -236,7 +245,7 @@ def nearest_distance(x, reference):
     return pairwise_distances_argmin_min(x, reference)[1]
 
 
-def class_consistency(probs, y):
+def class_consistency(probs: np.ndarray, y: np.ndarray) -> float:
     """Share of pictures that a classifier reads as the digit asked for.
 
     Blind to variety: a model that draws one good picture a class scores 1.

@@ -1,0 +1,1 @@
+"""What runs, checks and writes the lessons: `python -m tools.NAME`."""

@@ -1,0 +1,49 @@
+"""Run a lesson's network outside of the lesson, by the lesson's own cells.
+
+In cells tagged `model` a lesson with a network defines
+
+    make_model()                  the network, untrained
+    train(model, x, y)            fits it to pictures and their digits
+    sample(model, labels, rng)    a picture for each digit asked for
+
+and each of them may have more arguments, with defaults. Nothing else of the
+lesson runs but its imports and its constants.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tools.notebooks import ROOT, find_lessons, model_sources, read, tagged
+
+CONTRACT = "make_model", "train", "sample"
+
+
+def find_networks(root: Path = ROOT) -> list[Path]:
+    """Paths of the lessons that have cells tagged `model`."""
+    return [p for p in find_lessons(root) if tagged(read(p), "model")]
+
+
+def load_network(path: Path) -> dict[str, Any]:
+    """What the imports, constants and `model` cells of a lesson define.
+
+    Parameters
+    ----------
+    path : Path
+        A lesson.
+
+    Returns
+    -------
+    dict
+        The three functions above, and all else by its name.
+
+    Raises
+    ------
+    ValueError
+        If one of the three is missing.
+    """
+    names: dict[str, Any] = {"__name__": path.stem}
+    for source in model_sources(path):
+        exec(compile(source, str(path), "exec"), names)
+    if missing := [name for name in CONTRACT if not callable(names.get(name))]:
+        raise ValueError(f"{path.name} defines no {', '.join(missing)}")
+    return names

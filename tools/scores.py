@@ -1,0 +1,106 @@
+"""Rows of the scoreboard, from the stored outputs of the lessons."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tools.notebooks import (
+    ROOT,
+    code_cells,
+    find_lessons,
+    model_sources,
+    read,
+    read_lessons,
+    stored_figure,
+    tagged,
+    tags,
+)
+from utils.scores.board import Row, Scoreboard, read_seeds
+from utils.scores.fingerprint import fingerprint
+from utils.scores.judge import JUDGE_SHA256
+
+
+def lesson_code(notebook: NotebookNode) -> str:
+    """Fingerprint of a lesson's code, as far as its scoreboard."""
+    sources = []
+    for cell in code_cells(notebook):
+        if "set-up" not in tags(cell):
+            sources.append(cell.source)
+        if "scoreboard" in tags(cell):
+            break
+    return fingerprint(sources)
+
+
+def network_code(path: Path) -> str:
+    """Fingerprint of the code that trains a lesson's network."""
+    return fingerprint(model_sources(path))
+
+
+def own_rows(name: str, notebook: NotebookNode) -> list[dict]:
+    """A lesson's rows, from the output of its cell tagged scoreboard."""
+    rows = [
+        row
+        for cell in tagged(notebook, "scoreboard")
+        for output in cell.outputs
+        for row in output.get("metadata", {}).get("rows", [])
+    ]
+    return [row for row in rows if row["lesson"] == int(name[:2])]
+
+
+def stamp_rows(name: str, notebook: NotebookNode) -> None:
+    """Write into each row which code it is of."""
+    for row in own_rows(name, notebook):
+        row["code"] = lesson_code(notebook)
+
+
+def boards(
+    notebooks: dict[str, NotebookNode],
+) -> tuple[list[dict], bytes | None]:
+    """Rows of all lessons, and the picture of the last one that has any."""
+    rows, picture = [], None
+    for name, notebook in notebooks.items():
+        if own := own_rows(name, notebook):
+            rows += own
+            picture = stored_figure(notebook, "scoreboard") or picture
+    return rows, picture
+
+
+def stored_rows(rows: list[dict]) -> str:
+    """Text of a file of rows, a row a line."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def store_rows(root: Path) -> None:
+    """Write rows.json from the stored outputs of the lessons."""
+    path = root / "utils" / "scores" / "rows.json"
+    text = stored_rows(boards(read_lessons(root))[0])
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def scoreboard_table(rows: list[dict]) -> str:
+    """README's table of stored rows."""
+    return Scoreboard([Row.from_json(row) for row in rows]).markdown
+
+
+def stale_rows(root: Path = ROOT) -> Iterator[str]:
+    """Name each stored row that is of another code or judge."""
+    for path in find_lessons(root):
+        notebook = read(path)
+        rows = [Row.from_json(row) for row in own_rows(path.name, notebook)]
+        if rows:
+            yield from _stale(rows, lesson_code(notebook))
+        if seeds := read_seeds(int(path.name[:2])):
+            yield from _stale(seeds, network_code(path))
+
+
+def _stale(rows, code):
+    for row in rows:
+        what = "code" if row.code != code else "judge"
+        if row.code != code or row.judge != JUDGE_SHA256[:16]:
+            yield (
+                f"{row.model}: scored with another {what}; "
+                f"make refresh LESSON={row.lesson:02}"
+            )
