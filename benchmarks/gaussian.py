@@ -161,7 +161,7 @@ def cold(side):
 
 def pipelines(runs):
     """Median seconds and peak memory of both sides, in turns."""
-    found = {"ours": [], "baseline": []}
+    found: dict[str, list] = {"ours": [], "baseline": []}
     for _ in range(runs):
         for side, results in found.items():
             command = [sys.executable, __file__, "--cold", side]

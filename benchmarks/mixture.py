@@ -154,7 +154,7 @@ def fits(x, runs):
 
     from utils import mixture
 
-    mixture.SHOW_AFTER = float("inf")  # no progress between the lines
+    mixture.SHOW_AFTER = sys.maxsize  # no progress between the lines
     start, x_64 = start_of(x, 10), x.astype(np.float64)
 
     def ours():
@@ -187,7 +187,8 @@ def peak():
 
 def measure(runs):
     """Seconds of both sides of each question, and of ours the flops."""
-    x, seconds, flops = rows(), {}, {}
+    x, flops = rows(), {}
+    seconds: dict[str, list] = {}
     for k in (10, 50):
         some, flops[k] = iterations(x, k, runs)
         seconds |= some

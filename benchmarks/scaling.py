@@ -140,7 +140,9 @@ def make_files(folder):
 def measure(runs, folder):
     """Median processor time a row in us and peak, of each engine and size."""
     jobs = [("plain", n) for n in SIZES] + [("dask", n) for n in SIZES]
-    found = {job: [] for job in [*jobs, ("dask.array", SIZES[0])]}
+    found: dict[tuple, list] = {
+        job: [] for job in [*jobs, ("dask.array", SIZES[0])]
+    }
     for _ in range(runs):
         for (engine, n), results in found.items():
             job = f"{engine}:{n}:{folder}"
