@@ -1,6 +1,6 @@
 """How fast is EM beside scikit-learn's GaussianMixture?
 
-    python benchmarks/mixture.py
+    python -m benchmarks.mixture
 
 Prints a table and writes build/bench_mixture.json. The rows are the 60,000
 training digits in their first 50 principal components. Both sides start from
@@ -22,14 +22,10 @@ products of K x p and p x n for p features, over the time of all of it.
 """
 
 import statistics
-import sys
 import time
 import warnings
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-from bench import (  # noqa: E402
+from tools.bench import (
     interleaved,
     options,
     print_ratios,
@@ -154,7 +150,7 @@ def fits(x, runs):
 
     from utils import mixture
 
-    mixture.SHOW_AFTER = sys.maxsize  # no progress between the lines
+    mixture.SHOW_AFTER = 10**9  # no progress between the lines
     start, x_64 = start_of(x, 10), x.astype(np.float64)
 
     def ours():
