@@ -1,20 +1,18 @@
 """No import runs upwards: utils below tools, tools below tests."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import pytest
 
 from tools.notebooks import ROOT
 
-LAYERS = [  # of utils; a module imports from its own layer or a lower one
-    ["checks"],
-    ["data", "exercises", "linalg", "plotting"],
-    ["exact", "gaussian", "statistics"],
-    ["chunks", "lowrank"],
-    ["cluster", "em"],
-    ["mixture"],
-]  # on top: utils.scores, and whatever is not named
+HOUSE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+LAYERS = [  # of utils, from the bottom up, as the table there has them
+    re.findall(r"`utils\.(\w+)`", row)
+    for row in reversed(re.findall(r"(?m)^\| (`utils\..*?) \|", HOUSE))
+]
 
 
 def imports_of(path, package):
@@ -54,9 +52,10 @@ def imports_within_utils():
 
 
 def layer(module):
-    """Number of a module's layer; those not named are on top."""
+    """Number of a module's layer; the package itself is on top."""
     name = module.split(".")[0]
     found = [i for i, names in enumerate(LAYERS) if name in names]
+    assert found or not name, f"utils.{name} is not in CONTRIBUTING's house"
     return found[0] if found else len(LAYERS)
 
 
