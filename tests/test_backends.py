@@ -18,6 +18,8 @@ from tools.notebooks import ROOT
 from tools.scores import network_code
 from utils.scores.board import SEEDS, read_seeds
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = find_networks()
 DENSE = {  # the part that draws, if it is dense, and its last activation
     "10": ("decoder", lambda a: a),

@@ -233,6 +233,7 @@ def test_a_missing_chunk_is_noticed(tmp_path):
 # Sums
 
 
+@pytest.mark.slow
 def test_files_give_the_statistics_of_all_rows(tmp_path):
     x, y = some_digits(1000)
     files = write_all(tmp_path, x, y, 7)
@@ -288,6 +289,7 @@ def all_files(tmp_path_factory):
     return write_all(tmp_path_factory.mktemp("chunks"), x, y, 6)
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_the_golden_sums(cluster, all_files):
     assert digest(statistics_from_files(all_files)) == GOLDEN
     with Client(cluster) as client:
@@ -298,11 +300,13 @@ def test_a_cluster_finds_the_golden_sums(cluster, all_files):
     assert found.count.sum() == 60_000
 
 
+@pytest.mark.slow
 def test_more_workers_than_files(cluster, all_files):
     found = cluster_statistics(all_files[:1], cluster.scheduler_address)
     assert digest(found) == digest(statistics_from_files(all_files[:1]))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(all_files):
     with (
         LocalCluster(
@@ -339,6 +343,7 @@ def test_a_killed_worker_loses_nothing(all_files):
     assert found.count.sum() == 180_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_cluster_names_the_damaged_chunk(cluster, tmp_path, damage):
     x, y = some_digits(30)
@@ -348,6 +353,7 @@ def test_a_cluster_names_the_damaged_chunk(cluster, tmp_path, damage):
         cluster_statistics(files, cluster.scheduler_address)
 
 
+@pytest.mark.slow
 def test_a_cluster_names_the_chunk_of_another_width(cluster, tmp_path):
     x, y = some_digits(30)
     files = write_all(tmp_path, x, y, 2)
@@ -359,6 +365,7 @@ def test_a_cluster_names_the_chunk_of_another_width(cluster, tmp_path):
         cluster_statistics(files, cluster.scheduler_address)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_named(all_files, monkeypatch):
     monkeypatch.setattr("utils.chunks.PATIENCE", 1)
     for address in ["tcp://127.0.0.1:9", "no address"]:
@@ -368,6 +375,7 @@ def test_a_scheduler_that_does_not_answer_is_named(all_files, monkeypatch):
         cluster_statistics([], "tcp://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_is_no_cluster(all_files):
     with LocalCluster(n_workers=0, dashboard_address=":0") as nobody:
         with pytest.raises(ValueError, match="no worker"):

@@ -13,6 +13,8 @@ import pytest
 from tools import exercises
 from tools.notebooks import find_solutions, read, write
 
+pytestmark = pytest.mark.slow
+
 SOLUTIONS = find_solutions()
 SOME = SOLUTIONS if os.environ.get("ALL_COURSE") else SOLUTIONS[2:4]
 

@@ -93,6 +93,7 @@ def wrong_answers(path):
     return tomllib.loads(text)["wrong"]
 
 
+@pytest.mark.slow
 def test_solutions_pass_and_the_rest_gets_a_hint(solved, record_property):
     path, found = solved
     wrong = wrong_answers(path)
@@ -112,6 +113,7 @@ def test_solutions_pass_and_the_rest_gets_a_hint(solved, record_property):
     assert {w["exercise"] for w in wrong} <= {e[0] for e in found}
 
 
+@pytest.mark.slow
 def test_an_answer_of_another_kind_gets_a_hint(solved):
     """None, a text, NaN, another shape, an exception: never a traceback."""
     for grade_id, blank, check_source, before in solved[1]:

@@ -190,6 +190,7 @@ def test_low_rank_samples_fill_their_subspace_and_no_more():
     assert kstest((along**2).sum(axis=1), chi2(rank).cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_real_digits_distances_are_chi_square():
     mean, cov, _ = threes()
     g = fit_gaussian(mean, cov, ridge=0.01)
@@ -324,6 +325,7 @@ def test_ridge_log_prob_of_a_singular_covariance():
         ridge_log_prob(mean, cov, x, [1, 0])
 
 
+@pytest.mark.slow
 def test_ridge_log_prob_of_real_digits():
     mean, cov, x = threes()
     wanted = np.array(

@@ -38,6 +38,7 @@ def stored_weights():
         return [file[f"arr_{i}"] for i in range(len(file.files))]
 
 
+@pytest.mark.slow
 def test_the_judge_reads_ninety_nine_of_a_hundred_test_digits():
     _, y, reading = test_digits()
     assert (reading.probs.argmax(axis=1) == y).mean() >= 0.99
@@ -123,6 +124,7 @@ np.savez(sys.argv[1], **reading._asdict())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch", "tensorflow"])
 def test_each_backend_reads_the_same(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
@@ -247,6 +249,7 @@ def test_importing_the_judge_imports_no_keras():
 # Its training
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning:keras")
 def test_training_follows_its_seed():
     with warnings.catch_warnings():

@@ -271,6 +271,7 @@ def test_ppca_takes_constant_coordinates():
 # Factor analysis
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_factor_analysis_finds_scikit_learns_likelihood(rank):
     """On noisy digits, where both climb the same hill."""

@@ -120,6 +120,7 @@ def scipy_log_prob(model, x):
 # EM against scikit-learn
 
 
+@pytest.mark.slow
 @each_moment_kind
 def test_ten_iterations_agree_with_scikit_learn(kind):
     x, ridge = digits(), 1e-3
@@ -169,6 +170,7 @@ def test_float32_rows_agree_in_the_mean(kind):
 # The climb
 
 
+@pytest.mark.slow
 @each_kind
 def test_history_is_the_density_and_climbs(kind):
     """Each entry is the mean log-density before that iteration."""
@@ -186,6 +188,7 @@ def test_history_is_the_density_and_climbs(kind):
         assert abs(wanted.mean() - whole.history[i]) < 1e-9
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_fit_that_has_converged_cannot_be_bettered(kind):
     """Along any direction the slope of the likelihood is 0."""

@@ -250,6 +250,7 @@ def change_a_number(notebook):
     text.text = other
 
 
+@pytest.mark.slow
 def test_nbval_bites(tmp_path):
     """A changed number fails, and nothing else in the copy does."""
     shutil.copytree(ROOT / "utils", tmp_path / "utils")

@@ -55,6 +55,7 @@ def tree(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
     before = {p: p.read_bytes() for p in (tree / "notebooks").iterdir()}
     assert run.choose(["02_two"], ["2", "02"]) == ["02_two"]
@@ -97,6 +98,7 @@ display({"text/plain": "a table"}, metadata={"rows": rows}, raw=True)
 """
 
 
+@pytest.mark.slow
 def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
     path = tree / "notebooks" / "01_one.ipynb"
     notebook = read(path)
@@ -110,6 +112,7 @@ def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
     assert json.loads(store.read_text()) == [{"lesson": 1, "model": "m"}]
 
 
+@pytest.mark.slow
 def test_refresh_stores_only_what_is_without_error(tree):
     good, bad = find_lessons(tree)
     old = bad.read_bytes()
@@ -127,6 +130,7 @@ def test_refresh_stores_only_what_is_without_error(tree):
     assert once.startswith(b'{\n "cells"') and once.endswith(b"}\n")
 
 
+@pytest.mark.slow
 def test_slow_cell_and_dead_kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CELL_SECONDS", 1)
     slow = run.execute(lesson(1, "import time; time.sleep(60)"), tmp_path)

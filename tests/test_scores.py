@@ -102,6 +102,7 @@ def table(digits, reference):
 # Floor and ceiling
 
 
+@pytest.mark.slow
 def test_the_frechet_distance_ranks_as_the_eye_does(table):
     assert sorted(table, key=lambda name: table[name]["frechet"]) == BY_EYE
     values = [table[name]["frechet"] for name in BY_EYE]
@@ -112,6 +113,7 @@ def test_the_frechet_distance_ranks_as_the_eye_does(table):
 SHARES = ["precision", "recall", "density", "coverage", "consistency"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "measure", "least", "most"),
     [
@@ -159,6 +161,7 @@ def test_a_measure_keeps_between_floor_and_ceiling(
     assert least <= table[name][measure] <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["recall", "coverage"])
 def test_real_digits_reach_the_most_variety(table, measure):
     most = max(table, key=lambda name: table[name][measure])
@@ -281,6 +284,7 @@ def without_clock(row):
     return asdict(row) | {"scores": scores}
 
 
+@pytest.mark.slow
 def test_a_row_holds_mean_and_deviation_of_three_seeds(toy):
     reference, *_ = toy
     row = score_model("m", 7, draw_wide, reference, parameters=5, bits=1.5)
@@ -335,6 +339,7 @@ def test_the_nearest_ratio_and_its_error(toy):
     )
 
 
+@pytest.mark.slow
 def test_same_seeds_same_row_and_what_lies_outside_is_clipped(toy):
     reference, *_ = toy
     row, again, other = (
@@ -352,6 +357,7 @@ def test_same_seeds_same_row_and_what_lies_outside_is_clipped(toy):
     assert got == wanted
 
 
+@pytest.mark.slow
 def test_seconds_are_those_of_a_thousand_samples(toy):
     def draw(labels, rng):
         time.sleep(0.1)
@@ -414,6 +420,7 @@ def test_a_score_that_nobody_knows_is_refused(toy):
             score_model("m", 7, draw_wide, toy[0], **{name: 1})
 
 
+@pytest.mark.slow
 def test_a_new_score_is_computed_from_its_entry_alone(toy, monkeypatch):
     """See test_scoreboard for how it is shown."""
     new = Column(

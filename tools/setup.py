@@ -51,7 +51,8 @@ def install(*what) -> int:
         options = ["--quiet", "--compile-bytecode", "--python", PYTHON]
         if run(uv, "pip", "install", *options, *what) == 0:
             return 0
-    return run(*pip, "install", "--quiet", "--no-user", *what)
+    options = ["--quiet", "--no-user", "--disable-pip-version-check"]
+    return run(*pip, "install", *options, *what)
 
 
 def set_up() -> None:
