@@ -7,52 +7,58 @@ VENV = .venv/bin/python
 ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
+FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run refresh lab test bench judge course sync lock
+.PHONY: help setup run refresh lab check test bench judge course sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
+# the first Python that fits; if there is none, python3 says what it lacks
 setup:     ## make .venv with all that is needed, once
-	@if [ -n "$(PYTHON)" ]; then exec "$(PYTHON)" tools/setup.py; fi; \
-	for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
-	  if "$$p" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
-	  then exec "$$p" tools/setup.py; fi; \
+	@p="$(PYTHON)"; \
+	for q in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	  [ -n "$$p" ] && break; "$$q" -c '$(FITS)' 2>/dev/null && p=$$q; \
 	done; \
-	for p in python3 python; do \
-	  if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; \
-	  then exec "$$p" tools/setup.py; fi; \
-	done; \
-	echo "No Python 3.11 or newer found. Install one, or name it: make run PYTHON=/path/to/python3" >&2; \
-	exit 1
+	"$${p:-python3}" tools/setup.py
 
 run: setup ## execute the lessons, make pages in build/lessons; one: LESSON=05
-	@$(VENV) tools/run.py $(LESSON)
+	@$(VENV) -m tools.run $(LESSON)
 
-refresh: setup ## the same, and store the outputs in notebooks/
-	@$(VENV) tools/sync.py
-	@$(VENV) tools/seeds.py
-	@$(VENV) tools/run.py --refresh $(LESSON)
-	@$(VENV) tools/sync.py
+refresh: setup ## the same, and store all that depends on the outputs
+	@$(VENV) -m tools.sync
+	@$(VENV) -m tools.seeds $(LESSON)
+	@$(VENV) -m tools.run --refresh $(LESSON)
+	@$(VENV) -m tools.sync
+	@$(VENV) -m tools.exercises
 
 lab: setup ## open JupyterLab in notebooks/
 	@$(VENV) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
 
-test: setup ## ruff, the tests, and each stored number of the lessons
+check: setup ## what takes a minute of it: ruff, types, rules, fast tests
+	@$(VENV) -m ruff check
+	@$(VENV) -m ruff format --check
+	@$(VENV) -m mypy
+	@$(VENV) -m tools.sync --check
+	@$(VENV) -m tools.exercises --check
+	@$(VENV) -m pytest tests -q -m "not slow"
+
+test: setup ## all: ruff, types, tests, and each stored number of the lessons
 	@$(VENV) -m pytest
 
 bench: setup ## time our code against what a reader would use instead
-	@for f in benchmarks/*.py; do $(VENV) $$f || exit 1; done
+	@for f in benchmarks/*.py; do \
+	  $(VENV) -m benchmarks.$$(basename $$f .py) || exit 1; done
 
 judge: setup ## train the judge of the scores anew; each score changes with it
-	@$(VENV) tools/make_judge.py
+	@$(VENV) -m tools.make_judge
 
 course: setup ## make an nbgrader course in build/course
-	@$(VENV) tools/exercises.py --course
+	@$(VENV) -m tools.exercises --course
 
 sync: setup ## write badges, navigation, tables, student versions anew
-	@$(VENV) tools/sync.py
-	@$(VENV) tools/exercises.py
+	@$(VENV) -m tools.sync
+	@$(VENV) -m tools.exercises
 
 lock: setup ## pin the newest versions in requirements.txt
 	@$(VENV) -m pip install --quiet uv

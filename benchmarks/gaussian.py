@@ -1,6 +1,6 @@
 """How fast is `utils` beside what a reader would write instead?
 
-    python benchmarks/gaussian.py
+    python -m benchmarks.gaussian
 
 Prints a table and writes build/bench_gaussian.json. Both sides of a question
 run in turn in one process, and the median of their CPU times counts. The
@@ -14,13 +14,9 @@ CPU time, and on a busy machine for much of it: `--threads 2` shows that.
 import io
 import json
 import statistics
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-from bench import (  # noqa: E402
+from tools.bench import (
+    cold_run,
     interleaved,
     options,
     print_ratios,
@@ -29,7 +25,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__)
 RIDGE = 0.01
 AIMS = {
     "estimate": 3.2,
@@ -148,10 +143,10 @@ def cold(side):
     import matplotlib.pyplot  # noqa: F401
     import numpy as np
     import scipy.stats  # noqa: F401
-    from memory import peak_mb
 
     import utils.gaussian  # noqa: F401
     import utils.plotting  # noqa: F401
+    from tools.memory import peak_mb
     from utils.data import load_mnist
 
     (x_train, y_train), _ = load_mnist()
@@ -162,12 +157,10 @@ def cold(side):
 
 def pipelines(runs):
     """Median seconds and peak memory of both sides, in turns."""
-    found = {"ours": [], "baseline": []}
+    found: dict[str, list] = {"ours": [], "baseline": []}
     for _ in range(runs):
         for side, results in found.items():
-            command = [sys.executable, __file__, "--cold", side]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-            results.append(json.loads(out.stdout))
+            results.append(cold_run("benchmarks.gaussian", side))
     seconds, peaks = (
         [statistics.median(r[key] for r in rows) for rows in found.values()]
         for key in ("s", "peak_mb")
@@ -236,7 +229,8 @@ def report(seconds, peaks):
 
 
 if __name__ == "__main__":
-    if OPTIONS.cold:
-        cold(OPTIONS.cold)
+    chosen = options(__doc__)
+    if chosen.cold:
+        cold(chosen.cold)
     else:
-        report(*measure(OPTIONS.runs))
+        report(*measure(chosen.runs))

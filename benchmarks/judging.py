@@ -1,6 +1,6 @@
 """How fast are the scores beside what a reader would write instead?
 
-    python benchmarks/judging.py
+    python -m benchmarks.judging
 
 Prints a table and writes build/bench_judging.json. Both sides of a question
 run in turn in one process, on the same arrays, and the median of their CPU
@@ -15,12 +15,7 @@ times counts; their answers are compared first. The baselines are
   `fit_gaussian`, on 2,000 rows.
 """
 
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-from bench import (  # noqa: E402
+from tools.bench import (
     interleaved,
     options,
     print_ratios,
@@ -28,7 +23,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__)
 K = 5
 AIMS = {"neighbours": 3, "ridge_path": 5}
 
@@ -135,5 +129,6 @@ def measure(runs):
 
 
 if __name__ == "__main__":
+    chosen = options(__doc__)
     print_setting()
-    write(print_ratios(measure(OPTIONS.runs), AIMS))
+    write(print_ratios(measure(chosen.runs), AIMS))

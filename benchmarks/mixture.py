@@ -1,6 +1,6 @@
 """How fast is EM beside scikit-learn's GaussianMixture?
 
-    python benchmarks/mixture.py
+    python -m benchmarks.mixture
 
 Prints a table and writes build/bench_mixture.json. The rows are the 60,000
 training digits in their first 50 principal components. Both sides start from
@@ -22,14 +22,10 @@ products of K x p and p x n for p features, over the time of all of it.
 """
 
 import statistics
-import sys
 import time
 import warnings
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-from bench import (  # noqa: E402
+from tools.bench import (
     interleaved,
     options,
     print_ratios,
@@ -38,7 +34,6 @@ from bench import (  # noqa: E402
     write,
 )
 
-OPTIONS = options(__doc__, threads=2)
 RIDGE = 1e-6
 IN_A_ROW = 4  # iterations of each turn; one more, before them, is not timed
 AIMS = {
@@ -155,7 +150,7 @@ def fits(x, runs):
 
     from utils import mixture
 
-    mixture.SHOW_AFTER = float("inf")  # no progress between the lines
+    mixture.SHOW_AFTER = 10**9  # no progress between the lines
     start, x_64 = start_of(x, 10), x.astype(np.float64)
 
     def ours():
@@ -188,7 +183,8 @@ def peak():
 
 def measure(runs):
     """Seconds of both sides of each question, and of ours the flops."""
-    x, seconds, flops = rows(), {}, {}
+    x, flops = rows(), {}
+    seconds: dict[str, list] = {}
     for k in (10, 50):
         some, flops[k] = iterations(x, k, runs)
         seconds |= some
@@ -210,7 +206,8 @@ def report(seconds, flops):
 
 
 if __name__ == "__main__":
+    chosen = options(__doc__, threads=2)
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.simplefilter("ignore", ConvergenceWarning)  # tol is 0
-    report(*measure(OPTIONS.runs))
+    report(*measure(chosen.runs))

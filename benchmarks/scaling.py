@@ -1,6 +1,6 @@
 """What does a row cost, and how much memory, as the rows grow in number?
 
-    python benchmarks/scaling.py
+    python -m benchmarks.scaling
 
 Prints a table and writes build/bench_scaling.json. The rows are training
 digits, moved and turned at random, in files of 20,000 in a temporary folder
@@ -22,18 +22,11 @@ import hashlib
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-os.environ["PYTHONPATH"] = str(ROOT)  # for the workers
-from bench import options, setting, write  # noqa: E402
+from tools.bench import cold_run, options, setting, write
 
-OPTIONS = options(__doc__)
 ROWS = 20_000  # in a file
 SIZES = 60_000, 200_000, 1_000_000, 2_000_000
 FLAT, PEAK_AIM, DASK_AIM = 0.15, 260, 2.0
@@ -41,8 +34,7 @@ FLAT, PEAK_AIM, DASK_AIM = 0.15, 260, 2.0
 
 def cpu_and_peak():
     """Processor seconds so far and peak memory in MB of this process."""
-    sys.path.append(str(ROOT / "tools"))
-    from memory import peak_mb
+    from tools.memory import peak_mb
 
     return time.process_time(), peak_mb()
 
@@ -141,13 +133,13 @@ def make_files(folder):
 def measure(runs, folder):
     """Median processor time a row in us and peak, of each engine and size."""
     jobs = [("plain", n) for n in SIZES] + [("dask", n) for n in SIZES]
-    found = {job: [] for job in [*jobs, ("dask.array", SIZES[0])]}
+    found: dict[tuple, list] = {
+        job: [] for job in [*jobs, ("dask.array", SIZES[0])]
+    }
     for _ in range(runs):
         for (engine, n), results in found.items():
             job = f"{engine}:{n}:{folder}"
-            command = [sys.executable, __file__, "--cold", job]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-            results.append(json.loads(out.stdout))
+            results.append(cold_run("benchmarks.scaling", job))
     table = {}
     for (engine, n), results in found.items():
         shas = {r["sha"] for m in found if m[1] == n for r in found[m]}
@@ -186,9 +178,11 @@ def report(table):
 
 
 if __name__ == "__main__":
-    if OPTIONS.cold:
-        cold(OPTIONS.cold)
+    os.environ["PYTHONPATH"] = os.getcwd()  # for the workers
+    chosen = options(__doc__)
+    if chosen.cold:
+        cold(chosen.cold)
     else:
         with tempfile.TemporaryDirectory() as folder:
             make_files(folder)
-            report(measure(min(OPTIONS.runs, 3), folder))
+            report(measure(min(chosen.runs, 3), folder))

@@ -8,13 +8,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from tools import exercises
+from tools.notebooks import find_solutions, read, write
 
-ROOT = Path(__file__).resolve().parents[1]
-SOLUTIONS = exercises.solutions(ROOT)
+SOLUTIONS = find_solutions()
 SOME = SOLUTIONS if os.environ.get("ALL_COURSE") else SOLUTIONS[2:4]
 
 
@@ -27,7 +26,7 @@ def course(tmp_path_factory):
         downloads = course / "downloaded" / path.stem / "archive"
         downloads.mkdir(parents=True)
         for name, notebook in submissions(course, path).items():
-            nbformat.write(notebook, downloads / f"{name}_{path.name}")
+            write(notebook, downloads / f"{name}_{path.name}")
         for step in ["zip_collect", "autograde", "generate_feedback"]:
             nbgrader(course, step, path.stem)
     nbgrader(course, "export")
@@ -37,9 +36,9 @@ def course(tmp_path_factory):
 def submissions(course, path):
     """What three students hand in; in the first, one more never ends."""
     release = course / "release" / path.stem / path.name
-    blank = nbformat.read(release, as_version=4)
+    blank = read(release)
     found = {
-        "diligent": nbformat.read(path, as_version=4),
+        "diligent": read(path),
         "blank": blank,
         "cunning": answered(release, hard_coded(path)),
     }
@@ -62,7 +61,7 @@ def hard_coded(path):
 
 def kinds(path):
     """What nbgrader knows of each cell."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     return [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
 
 
@@ -72,7 +71,7 @@ def first_answer(path):
 
 def answered(path, answers):
     """A notebook with some answers replaced."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
         if grade_id in answers:
@@ -127,7 +126,7 @@ def test_release_holds_no_answer(course):
 
 
 def test_a_solution_without_full_marks_stops_the_course(tmp_path):
-    notebook = nbformat.read(SOME[0], as_version=4)
+    notebook = read(SOME[0])
     answer = next(
         c
         for c in notebook.cells
@@ -135,7 +134,7 @@ def test_a_solution_without_full_marks_stops_the_course(tmp_path):
     )
     answer.source = "import a_package_that_is_missing"
     source = tmp_path / SOME[0].name
-    nbformat.write(notebook, source)
+    write(notebook, source)
     with pytest.raises(RuntimeError, match="points: does the environment"):
         exercises.make_course([source], tmp_path / "course")
     shutil.rmtree(tmp_path / "course")

@@ -5,11 +5,10 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def options(doc, threads=1):
@@ -43,6 +42,13 @@ def interleaved(runs, ours, baseline, clock=time.process_time):
         for _ in range(runs)
     ]
     return [statistics.median(side) for side in zip(*pairs, strict=True)]
+
+
+def cold_run(module, job):
+    """What a benchmark finds for a job in a new process, which prints JSON."""
+    command = [sys.executable, "-m", module, "--cold", job]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
 
 
 def setting():
@@ -112,7 +118,8 @@ def print_ratios(seconds, aims):
 
 def write(results):
     """Write the results to build/bench_NAME.json, by the script's name."""
-    file = ROOT / "build" / f"bench_{Path(sys.argv[0]).stem}.json"
+    root = Path(__file__).resolve().parents[1]
+    file = root / "build" / f"bench_{Path(sys.argv[0]).stem}.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(f"\nwritten to {file.relative_to(ROOT)}")
+    print(f"\nwritten to {file.relative_to(root)}")

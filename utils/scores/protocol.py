@@ -180,7 +180,8 @@ def score_model(
     names = {column.name for column in COLUMNS} - {"model", "lesson"}
     if unknown := set(known) - (names - measured):
         raise ValueError(f"no score to be told is named {sorted(unknown)}")
-    seconds, draws = 0.0, []
+    seconds = 0.0
+    draws: list[np.ndarray] = []
     found: dict[str, list] = {c.name: [] for c in COLUMNS if c.each}
     scores: dict[str, Any] = dict.fromkeys(names) | known
     for seed in SEEDS:
