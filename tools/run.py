@@ -103,8 +103,8 @@ def execute(notebook, folder):
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
-    result, start = {"seconds": 0, "peak_mb": None}, time.perf_counter()
-    alive = True
+    result: dict[str, float | str | None] = {"peak_mb": None}
+    start, alive = time.perf_counter(), True
     with client.setup_kernel():
         for count, (index, cell) in enumerate(code, start=1):
             try:

@@ -72,14 +72,22 @@ def sync_solution(path, lesson, facts):
 
 
 def read_tasks(path):
-    """Titles of the tasks of a solution notebook, points, and minutes."""
+    """Titles of the tasks of a solution notebook, points, and minutes.
+
+    Raises
+    ------
+    ValueError
+        If the notebook does not say how many minutes one needs.
+    """
     cells = read(path).cells
     text = "\n".join(cell.source for cell in cells)
     titles = re.findall(r"(?m)^## \d\. \w+: (.*) \(\d points\)$", text)
     kinds = [cell.metadata.get("nbgrader", {}) for cell in cells]
     points = sum(kind.get("points", 0) for kind in kinds)
-    minutes = re.search(r"\*\*You need\*\* about (\d+) minutes", text)[1]
-    return titles, points, minutes
+    minutes = re.search(r"\*\*You need\*\* about (\d+) minutes", text)
+    if not minutes:
+        raise ValueError(f"{path} lacks '**You need** about ... minutes'")
+    return titles, points, minutes[1]
 
 
 def exercise_table(paths):
