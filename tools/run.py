@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -103,8 +104,8 @@ def execute(notebook, folder):
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
-    result: dict[str, float | str | None] = {"peak_mb": None}
-    start, alive = time.perf_counter(), True
+    result: dict[str, Any] = {"seconds": 0, "peak_mb": None}
+    alive, start = True, time.perf_counter()
     with client.setup_kernel():
         for count, (index, cell) in enumerate(code, start=1):
             try:
