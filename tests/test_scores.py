@@ -12,7 +12,7 @@ from scipy.stats import bootstrap
 
 from utils import scoring
 from utils.data import load_mnist, preprocess, to_images
-from utils.gaussian import fit_gaussian
+from utils.gaussian import Gaussian
 from utils.judge import Reading, read_digits
 from utils.metrics import (
     class_consistency,
@@ -63,7 +63,9 @@ def make_sets(digits, reference):
     blurred = gaussian_filter(real.reshape(-1, 28, 28), (0, 0.6, 0.6))
     stats = class_statistics(x, y)
     gaussians = [
-        fit_gaussian(stats.mean[d] / 255, stats.cov(d) / 255**2, ridge=1e-5)
+        Gaussian.from_moments(
+            stats.mean[d] / 255, stats.cov(d) / 255**2, ridge=1e-5
+        )
         for d in range(10)
     ]
     drawn = np.concatenate([g.sample(250, rng) for g in gaussians])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.checks import check_array, check_labels, check_rng
+from utils.checks import check_labels, check_rng, finite_array
 from utils.data import preprocess
 from utils.judge import read_digits
 from utils.metrics import (
@@ -79,7 +79,7 @@ def make_reference(x_train, x_test, y_test):
         If a shape does not fit, or a digit is too rare.
     """
     for name, images in [("x_train", x_train), ("x_test", x_test)]:
-        check_array(name, images, (None, 28, 28), kinds="u")
+        finite_array(name, images, (None, 28, 28), kinds="u")
     check_labels("y_test", y_test, len(x_test), 10)
     chosen = pick(y_test, np.random.default_rng(0))
     x = preprocess(x_test[chosen])
@@ -153,7 +153,7 @@ def score_model(model, lesson, draw, reference, *, asked=True, **known):
         rng, start = np.random.default_rng(seed), time.perf_counter()
         x = draw(rng)
         seconds += time.perf_counter() - start
-        x = check_array("draw(rng)", x, (len(ASKED), 784))
+        x = finite_array("draw(rng)", x, (len(ASKED), 784))
         x = np.clip(x, 0, 1).astype(np.float32)
         found.append(_sample_scores(x, reference))
         if seed == SEEDS[0]:
