@@ -12,7 +12,7 @@ from scipy.linalg import LinAlgError, solve_triangular
 
 from utils.gaussian import Gaussian
 from utils.linalg import cholesky_factor, posterior_root
-from utils.lowrank import LowRankGaussian, best_factors, fit_ppca
+from utils.lowrank import LowRankGaussian, factor_m_step, fit_ppca
 
 __all__ = ["LowRankSteps", "MomentSteps", "Steps", "to_responsibilities"]
 
@@ -51,7 +51,11 @@ class Steps(Protocol):
 
 
 def to_responsibilities(joint: np.ndarray) -> float:
-    """Turn log p(x, k), shape (K, n), into responsibilities, in place.
+    """Turn log p(x, k) into responsibilities, in place.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (K, n)
 
     Returns
     -------
@@ -312,7 +316,7 @@ class LowRankSteps:
         along = along.reshape(len(root), -1, d)
         along -= root @ scaled.mT @ step * means[:, None]
         across = root.mT @ along  # cov of z and x given k
-        loadings, noise = best_factors(
+        loadings, noise = factor_m_step(
             scaled, root, across, squares - means**2
         )
         noise = np.maximum(noise, 0) + self.ridge

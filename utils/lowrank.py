@@ -20,7 +20,7 @@ from utils.linalg import posterior_root, principal_axes
 
 __all__ = [
     "LowRankGaussian",
-    "best_factors",
+    "factor_m_step",
     "fit_factor_analysis",
     "fit_ppca",
 ]
@@ -237,7 +237,7 @@ def fit_factor_analysis(
         distance2 = (np.diag(cov) / noise).sum() - np.vdot(scaled, across.T)
         log_det = np.log(noise).sum() - 2 * np.log(np.diag(root)).sum()
         now = -(distance2 + log_det) / 2  # but for a constant
-        loadings, noise = best_factors(scaled, root, across, np.diag(cov))
+        loadings, noise = factor_m_step(scaled, root, across, np.diag(cov))
         noise = np.maximum(noise, floor)
         if now - last < tol:
             return LowRankGaussian(mean, loadings, noise)
@@ -250,7 +250,7 @@ def fit_factor_analysis(
     return LowRankGaussian(mean, loadings, noise)
 
 
-def best_factors(
+def factor_m_step(
     scaled: np.ndarray,
     root: np.ndarray,
     across: np.ndarray,
