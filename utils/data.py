@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from utils.checks import as_array, check_array, check_count, check_rng
+from utils.checks import as_array, check_count, check_rng, finite_array
 
 __all__ = [
     "dequantize",
@@ -146,7 +146,7 @@ def preprocess(images):
     ValueError
         If the shape or the dtype is another one.
     """
-    images = check_array("images", images, (None, None, None))
+    images = finite_array("images", images, (None, None, None))
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {images.dtype}")
     n, height, width = images.shape
@@ -172,7 +172,7 @@ def to_images(x):
     ValueError
         If the row length is not a square, or a value is not finite.
     """
-    x = check_array("x", x, (None, None), kinds="f")
+    x = finite_array("x", x, (None, None), kinds="f")
     side = math.isqrt(x.shape[1])
     if side * side != x.shape[1]:
         raise ValueError(f"x must have side * side columns, got {x.shape}")
@@ -205,7 +205,7 @@ def validation_split(x, y, n, rng):
     """
     from sklearn.model_selection import train_test_split
 
-    x, y = as_array("x", x), check_array("y", y, (None,), kinds="iu")
+    x, y = as_array("x", x), finite_array("y", y, (None,), kinds="iu")
     n = check_count("n", n, 1)
     check_rng("rng", rng)
     if x.shape[:1] != y.shape:
@@ -300,7 +300,7 @@ def to_logit(x, alpha=1e-6):
     Papamakarios, Pavlakou and Murray (2017), Masked autoregressive flow for
     density estimation, arXiv:1705.07057, appendix E.
     """
-    x = check_array("x", x, (None, None))
+    x = finite_array("x", x, (None, None))
     _check_alpha(alpha)
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(
@@ -326,7 +326,7 @@ def from_logit(t, alpha=1e-6):
     float64 ndarray of shape (n, d)
         Between -alpha and 1 + alpha, nearly.
     """
-    t = check_array("t", t, (None, None))
+    t = finite_array("t", t, (None, None))
     _check_alpha(alpha)
     return (expit(t.astype(np.float64)) - alpha) / (1 - 2 * alpha)
 
