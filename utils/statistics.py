@@ -160,9 +160,9 @@ class ClassStatistics:
         n = self.count[label]
         self.cross[label] += cross
         if not self.exact and n and count:  # Chan's merge
-            step = total / count - self.sum[label] / n
-            step *= np.sqrt(n * count / (n + count))
-            self.cross[label] += np.outer(step, step)
+            difference = total / count - self.sum[label] / n
+            difference *= np.sqrt(n * count / (n + count))
+            self.cross[label] += np.outer(difference, difference)
         self.count[label] += count
         self.sum[label] += total
 
