@@ -70,9 +70,9 @@ def sample_baseline(means, covs, rng):
 
 
 def log_prob_ours(x, mean, cov):
-    from utils.gaussian import fit_gaussian
+    from utils.gaussian import Gaussian
 
-    return fit_gaussian(mean, cov, ridge=RIDGE).log_prob(x)
+    return Gaussian.from_moments(mean, cov, ridge=RIDGE).log_prob(x)
 
 
 def log_prob_baseline(x, mean, cov):
@@ -114,12 +114,12 @@ def png(figure):
 def pipeline_ours(x_train, y_train, rng):
     import numpy as np
 
-    from utils.gaussian import fit_gaussian
+    from utils.gaussian import Gaussian
     from utils.statistics import class_statistics
 
     stats = class_statistics(x_train, y_train)
     draws = [
-        fit_gaussian(
+        Gaussian.from_moments(
             stats.mean[label] / 255, stats.cov(label) / 255**2, ridge=RIDGE
         ).sample(5, rng)
         for label in range(10)
@@ -176,13 +176,13 @@ def measure(runs):
     import numpy as np
 
     from utils.data import load_mnist, preprocess
-    from utils.gaussian import fit_gaussian
+    from utils.gaussian import Gaussian
 
     (x_train, y_train), (x_test, _) = load_mnist()
     x = preprocess(x_test)
     means, covs = estimate_ours(x_train, y_train)
     gaussians = [
-        fit_gaussian(mean, cov, ridge=RIDGE)
+        Gaussian.from_moments(mean, cov, ridge=RIDGE)
         for mean, cov in zip(means, covs, strict=True)
     ]
     rng = np.random.default_rng(0)

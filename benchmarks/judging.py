@@ -12,7 +12,7 @@ times counts; their answers are compared first. The baselines are
 - neighbours_brute: the same with scikit-learn's `pairwise_distances`
   throughout, as the authors of density and coverage publish it;
 - ridge_path: one Cholesky factor for each of 25 ridges, by our own
-  `fit_gaussian`, on 2,000 rows.
+  `Gaussian.from_moments`, on 2,000 rows.
 """
 
 from tools.bench import (
@@ -78,9 +78,11 @@ def path_ours(mean, cov, x, ridges):
 
 
 def path_baseline(mean, cov, x, ridges):
-    from utils.gaussian import fit_gaussian
+    from utils.gaussian import Gaussian
 
-    return [fit_gaussian(mean, cov, ridge=r).log_prob(x) for r in ridges]
+    return [
+        Gaussian.from_moments(mean, cov, ridge=r).log_prob(x) for r in ridges
+    ]
 
 
 def measure(runs):

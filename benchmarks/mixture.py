@@ -60,12 +60,12 @@ def start_of(x, k):
     """Random rows as means, the covariance of all rows, equal weights."""
     import numpy as np
 
-    from utils.gaussian import fit_gaussian
+    from utils.gaussian import Gaussian
     from utils.mixture import Mixture
 
     some = np.random.default_rng(0).choice(len(x), k, replace=False)
     cov = np.cov(x, rowvar=False, ddof=0, dtype=np.float64)
-    components = [fit_gaussian(x[i].astype(float), cov) for i in some]
+    components = [Gaussian.from_moments(x[i].astype(float), cov) for i in some]
     return Mixture(np.full(k, 1 / k), tuple(components))
 
 
@@ -124,7 +124,7 @@ def iterations(x, k, runs):
     cov = np.cov(x, rowvar=False, ddof=0, dtype=np.float64)
     mean = x.mean(axis=0, dtype=np.float64)
     steps = MomentSteps(mean, cov, RIDGE, "full", 10 * np.finfo(x.dtype).eps)
-    params = steps.inward(start.weights, start.components)
+    params = steps.from_data_space(start.weights, start.components)
     blocks = list(steps.blocks(x))
     second, log_prob = iteration_ours(steps, params, blocks)
     found = [log_prob, iteration_ours(steps, second, blocks)[1]]

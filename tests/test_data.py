@@ -294,7 +294,7 @@ state = lambda: (
     dict(matplotlib.rcParams), list(sys.path),
 )
 before = state()
-import utils.checks, utils.data, utils.gaussian, utils.judge
+import utils.checks, utils.data, utils.gaussian, utils.scores
 import utils.plotting, utils.scores
 import utils.statistics
 assert state() == before

@@ -15,8 +15,6 @@ from utils.gaussian import (
     Gaussian,
     class_posterior,
     conditional,
-    fit_gaussian,
-    principal_axes,
     ridge_log_prob,
 )
 from utils.statistics import class_statistics
@@ -63,7 +61,7 @@ def threes():
 @given(problems(), st.floats(0, 100))
 def test_factor_is_a_lower_triangular_root(problem, ridge):
     _, mean, cov = problem
-    g = fit_gaussian(mean, cov, ridge=ridge)
+    g = Gaussian.from_moments(mean, cov, ridge=ridge)
     wanted = cov + ridge * np.eye(len(cov))
     np.testing.assert_array_equal(np.triu(g.factor, 1), 0)
     assert (np.diag(g.factor) > 0).all()
@@ -73,31 +71,12 @@ def test_factor_is_a_lower_triangular_root(problem, ridge):
     np.testing.assert_array_equal(g.mean, mean)
 
 
-@pytest.mark.parametrize("rank", [20, 640, 784])
-def test_axes_of_a_covariance_with_equal_eigenvalues(rank):
-    # ones, dequantised: hundreds of pixels have the variance of rounding
-    # alone, and LAPACK's partial solver gives up among them
-    (images, y), _ = load_mnist()
-    cov = (class_statistics(images, y).cov(1) + np.eye(784) / 12) / 256**2
-    variance, vectors = principal_axes(cov, rank)
-    assert vectors.shape == (784, rank)
-    assert (np.diff(variance) > -1e-12).all()
-    np.testing.assert_allclose(
-        vectors.T @ vectors, np.eye(rank), rtol=0, atol=1e-9
-    )
-    np.testing.assert_allclose(
-        cov @ vectors, vectors * variance, rtol=0, atol=1e-10
-    )
-    wanted = np.linalg.eigvalsh(cov)[-rank:]
-    np.testing.assert_allclose(variance, wanted, rtol=1e-9, atol=1e-12)
-
-
 @few
 @given(problems(), st.data())
 def test_rank_keeps_the_leading_eigenvectors(problem, data):
     _, mean, cov = problem
     rank = data.draw(st.integers(1, len(mean)))
-    g = fit_gaussian(mean, cov, rank=rank)
+    g = Gaussian.from_moments(mean, cov, rank=rank)
     assert g.factor.shape == (len(mean), rank)
     u, s, vt = np.linalg.svd(cov)  # the best approximation of this rank
     wanted = (u[:, :rank] * s[:rank]) @ vt[:rank]
@@ -111,21 +90,70 @@ def test_rank_keeps_the_leading_eigenvectors(problem, data):
 def test_rank_takes_a_singular_covariance_of_real_digits():
     mean, cov, _ = threes()
     assert np.linalg.matrix_rank(cov) < 600
-    g = fit_gaussian(mean, cov, rank=784)
+    g = Gaussian.from_moments(mean, cov, rank=784)
     np.testing.assert_allclose(g.factor @ g.factor.T, cov, atol=1e-12)
     with pytest.raises(ValueError, match="cov is not positive definite"):
-        fit_gaussian(mean, cov)
-    single = fit_gaussian(
+        Gaussian.from_moments(mean, cov)
+    single = Gaussian.from_moments(
         mean.astype(np.float32), cov.astype(np.float32), rank=50
     )
-    wanted = fit_gaussian(mean, cov, rank=50).factor
+    wanted = Gaussian.from_moments(mean, cov, rank=50).factor
     np.testing.assert_allclose(single.factor, wanted, atol=1e-3)
 
 
 def test_a_zero_covariance_draws_the_mean():
-    g = fit_gaussian(np.arange(3.0), np.zeros((3, 3)), rank=2)
+    g = Gaussian.from_moments(np.arange(3.0), np.zeros((3, 3)), rank=2)
     x = g.sample(4, np.random.default_rng(0))
     np.testing.assert_array_equal(x, np.tile(np.arange(3.0), (4, 1)))
+
+
+# Whether there is a density
+
+
+@pytest.mark.parametrize(
+    "cov", [np.diag([1.0, 2, 3]), np.eye(3) + 0.5], ids=["diagonal", "full"]
+)
+def test_the_way_it_was_made_decides_on_a_density(cov):
+    """By rank there is none, even if the factor would do as one."""
+    x = np.zeros((2, 3))
+    g = Gaussian.from_moments(np.zeros(3), cov)
+    assert g.has_density and np.isfinite(g.log_prob(x)).all()
+    for rank in (2, 3):
+        g = Gaussian.from_moments(np.zeros(3), cov, rank=rank)
+        assert not g.has_density
+        with pytest.raises(ValueError, match="there is no density"):
+            g.log_prob(x)
+    triangular = Gaussian(np.zeros(3), np.eye(3), has_density=False)
+    with pytest.raises(ValueError, match="there is no density"):
+        triangular.log_prob(x)
+
+
+def test_a_factor_is_looked_at_once(monkeypatch):
+    g = Gaussian(np.zeros(2), [[1, 0], [2, 3]])
+    monkeypatch.setattr(np, "triu", None)
+    np.testing.assert_allclose(
+        g.log_prob([[1.0, 2]]),
+        multivariate_normal([0, 0], [[1, 2], [2, 13]]).logpdf([1, 2]),
+    )
+
+
+# Counting
+
+
+@pytest.mark.parametrize(
+    ("d", "rank", "wanted"),
+    [
+        (1, None, 1 + 1),
+        (3, None, 3 + 6),
+        (784, None, 308_504),
+        (3, 1, 3 + 3),  # a direction, and its length
+        (3, 2, 3 + 3 + 2),  # the second is at right angles to the first
+        (3, 3, 3 + 6),
+    ],
+)
+def test_parameters_are_counted_as_by_hand(d, rank, wanted):
+    g = Gaussian.from_moments(np.zeros(d), np.eye(d), rank=rank)
+    assert g.n_parameters == wanted
 
 
 # Sampling
@@ -142,7 +170,7 @@ class Identity(np.random.Generator):
 def test_sampler_applies_the_factor_and_not_its_transpose(options):
     rng = np.random.default_rng(0)
     mean, cov = locked(rng.standard_normal(4), random_cov(rng, 4))
-    g = fit_gaussian(mean, cov, **options)
+    g = Gaussian.from_moments(mean, cov, **options)
     rank = g.factor.shape[1]
     x = g.sample(rank, Identity(np.random.PCG64(0))) - mean
     # row i is the image of unit vector i: column i of the factor
@@ -157,7 +185,7 @@ def test_sample_moments_are_within_five_standard_errors():
     rng = np.random.default_rng(0)
     n, d = 100_000, 4
     mean, cov = rng.standard_normal(d), random_cov(rng, d)
-    x = fit_gaussian(mean, cov).sample(n, np.random.default_rng(1))
+    x = Gaussian.from_moments(mean, cov).sample(n, np.random.default_rng(1))
     error = np.abs(x.mean(axis=0) - mean)
     assert (error < 5 * np.sqrt(np.diag(cov) / n)).all()
     variances = np.diag(cov)
@@ -170,7 +198,7 @@ def test_sample_mahalanobis_distances_are_chi_square():
     rng = np.random.default_rng(2)
     d = 6
     mean, cov = rng.standard_normal(d), random_cov(rng, d)
-    x = fit_gaussian(mean, cov).sample(20_000, rng) - mean
+    x = Gaussian.from_moments(mean, cov).sample(20_000, rng) - mean
     distance2 = np.einsum("ni,in->n", x, np.linalg.solve(cov, x.T))
     assert kstest(distance2, chi2(d).cdf).pvalue > 1e-3
     for direction in rng.standard_normal((3, d)):
@@ -182,7 +210,7 @@ def test_low_rank_samples_fill_their_subspace_and_no_more():
     rng = np.random.default_rng(3)
     d, rank = 8, 3
     mean, cov = rng.standard_normal(d), random_cov(rng, d, n=5)
-    x = fit_gaussian(mean, cov, rank=rank).sample(20_000, rng) - mean
+    x = Gaussian.from_moments(mean, cov, rank=rank).sample(20_000, rng) - mean
     variance, vectors = np.linalg.eigh(cov)
     along = x @ vectors[:, -rank:] / np.sqrt(variance[-rank:])
     across = x @ vectors[:, :-rank]
@@ -193,7 +221,7 @@ def test_low_rank_samples_fill_their_subspace_and_no_more():
 @pytest.mark.slow
 def test_real_digits_distances_are_chi_square():
     mean, cov, _ = threes()
-    g = fit_gaussian(mean, cov, ridge=0.01)
+    g = Gaussian.from_moments(mean, cov, ridge=0.01)
     x = g.sample(500, np.random.default_rng(4)) - mean
     distance2 = np.einsum(
         "ni,in->n", x, np.linalg.solve(cov + 0.01 * np.eye(784), x.T)
@@ -202,7 +230,7 @@ def test_real_digits_distances_are_chi_square():
 
 
 def test_same_seed_same_sample():
-    g = fit_gaussian(np.zeros(3), np.eye(3))
+    g = Gaussian.from_moments(np.zeros(3), np.eye(3))
     first, again, other = (
         g.sample(5, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
@@ -215,7 +243,7 @@ def test_same_seed_same_sample():
 def test_temperature_scales_the_deviation(temperature):
     rng = np.random.default_rng(5)
     mean, cov = rng.standard_normal(3), random_cov(rng, 3)
-    g = fit_gaussian(mean, cov)
+    g = Gaussian.from_moments(mean, cov)
     x = g.sample(7, np.random.default_rng(0))
     warm = g.sample(7, np.random.default_rng(0), temperature=temperature)
     np.testing.assert_allclose(warm, mean + temperature * (x - mean))
@@ -229,7 +257,7 @@ def test_temperature_scales_the_deviation(temperature):
 def test_log_prob_matches_scipy(problem, n, ridge):
     rng, mean, cov = problem
     x = locked(mean + 20 * rng.standard_normal((n, len(mean))))
-    g = fit_gaussian(mean, cov, ridge=ridge)
+    g = Gaussian.from_moments(mean, cov, ridge=ridge)
     wanted = multivariate_normal.logpdf(
         x, mean, cov + ridge * np.eye(len(cov))
     )
@@ -249,12 +277,12 @@ def test_log_prob_matches_mpmath(ridge):
         c = mpmath.matrix((cov + ridge * np.eye(4)).tolist())
         wanted = []
         for row in x:
-            gap = mpmath.matrix(row.tolist()) - mpmath.matrix(mean.tolist())
-            distance2 = (gap.T * mpmath.inverse(c) * gap)[0]
+            u = mpmath.matrix(row.tolist()) - mpmath.matrix(mean.tolist())
+            distance2 = (u.T * mpmath.inverse(c) * u)[0]
             log_det = mpmath.log(mpmath.det(c))
             constant = 4 * mpmath.log(2 * mpmath.pi)
             wanted.append(float(-(distance2 + log_det + constant) / 2))
-    got = fit_gaussian(mean, cov, ridge=ridge).log_prob(x)
+    got = Gaussian.from_moments(mean, cov, ridge=ridge).log_prob(x)
     condition = 1e-16 * cov.max() / ridge
     np.testing.assert_allclose(got, wanted, rtol=1e-12 + 100 * condition)
 
@@ -266,7 +294,7 @@ def test_log_prob_matches_mpmath(ridge):
 def test_log_prob_of_real_digits(ridge, atol):
     mean, cov, x = threes()
     wanted = multivariate_normal.logpdf(x, mean, cov + ridge * np.eye(784))
-    g = fit_gaussian(mean, cov, ridge=ridge)
+    g = Gaussian.from_moments(mean, cov, ridge=ridge)
     np.testing.assert_allclose(g.log_prob(x.astype(float)), wanted, rtol=1e-9)
     assert x.dtype == np.float32
     np.testing.assert_allclose(g.log_prob(x), wanted, rtol=0, atol=atol)
@@ -276,7 +304,7 @@ def test_log_prob_of_real_digits(ridge, atol):
 
 
 def test_log_prob_takes_whole_numbers():
-    g = fit_gaussian(np.array([1, 2]), np.eye(2))
+    g = Gaussian.from_moments(np.array([1, 2]), np.eye(2))
     x = np.array([[0, 3], [1, 2]], np.uint8)
     wanted = multivariate_normal.logpdf(x, [1, 2])
     np.testing.assert_allclose(g.log_prob(x), wanted)
@@ -329,7 +357,10 @@ def test_ridge_log_prob_of_a_singular_covariance():
 def test_ridge_log_prob_of_real_digits():
     mean, cov, x = threes()
     wanted = np.array(
-        [fit_gaussian(mean, cov, r).log_prob(x.astype(float)) for r in RIDGES]
+        [
+            Gaussian.from_moments(mean, cov, r).log_prob(x.astype(float))
+            for r in RIDGES
+        ]
     )
     got = ridge_log_prob(mean, cov, x.astype(float), RIDGES)
     np.testing.assert_allclose(got, wanted, rtol=1e-8)
@@ -424,7 +455,9 @@ def test_conditional_of_blank_unknown_pixels():
     variance = np.linalg.eigvalsh(new_cov)
     assert variance[0] > -1e-12
     assert np.trace(new_cov) < np.trace(cov[392:, 392:])
-    g = fit_gaussian(new_mean[0], new_cov, rank=100)  # it can be drawn from
+    g = Gaussian.from_moments(
+        new_mean[0], new_cov, rank=100
+    )  # it can be drawn from
     assert np.isfinite(g.sample(3, np.random.default_rng(0))).all()
 
 
@@ -439,7 +472,7 @@ def test_class_posterior_matches_scikit_learn():
     # its covariances: the divisor, n or n - 1, changed between versions
     log_prob = np.column_stack(
         [
-            fit_gaussian(mean, cov).log_prob(x)
+            Gaussian.from_moments(mean, cov).log_prob(x)
             for mean, cov in zip(qda.means_, qda.covariance_, strict=True)
         ]
     )
@@ -478,7 +511,10 @@ def test_class_posterior_with_impossible_classes():
 
 M, C = locked(np.zeros(2), np.eye(2))
 INDEFINITE = np.array([[1.0, 2.0], [2.0, 1.0]])
-G, LOW = fit_gaussian(M, C), fit_gaussian(M, np.ones((2, 2)), rank=1)
+G, LOW = (
+    Gaussian.from_moments(M, C),
+    Gaussian.from_moments(M, np.ones((2, 2)), rank=1),
+)
 RNG = np.random.default_rng(0)
 FIRST = np.array([True, False])
 
@@ -486,46 +522,101 @@ FIRST = np.array([True, False])
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        # fit_gaussian
-        (lambda: fit_gaussian(C, C), r"mean must .* got \(2, 2\)"),
-        (lambda: fit_gaussian(0.0, C), r"mean must .* got \(\)"),
-        (lambda: fit_gaussian([0, [1]], C), "mean is not an array"),
-        (lambda: fit_gaussian([0, np.nan], C), "mean holds 1 .* NaN"),
-        (lambda: fit_gaussian(["a", "b"], C), "mean .* <U1"),
-        (lambda: fit_gaussian(M, M), r"cov must .* got \(2,\)"),
+        # Gaussian
+        (lambda: Gaussian.from_moments(C, C), r"mean must .* got \(2, 2\)"),
+        (lambda: Gaussian.from_moments(0.0, C), r"mean must .* got \(\)"),
+        (lambda: Gaussian.from_moments([0, [1]], C), "mean is not an array"),
+        (lambda: Gaussian.from_moments([0, np.nan], C), "mean holds 1 .* NaN"),
+        (lambda: Gaussian.from_moments(["a", "b"], C), "mean .* <U1"),
+        (lambda: Gaussian.from_moments(M, M), r"cov must .* got \(2,\)"),
         (
-            lambda: fit_gaussian(M, np.eye(3)),
+            lambda: Gaussian.from_moments(M, np.eye(3)),
             r"cov must .* \(2, 2\), got \(3, 3\)",
         ),
-        (lambda: fit_gaussian(M, C[:1]), r"cov must .* got \(1, 2\)"),
-        (lambda: fit_gaussian([], np.eye(0)), r"cov must .* \(0, 0\)"),
-        (lambda: fit_gaussian(M, C + np.inf), "cov holds 4 .* NaN or inf"),
-        (lambda: fit_gaussian(M, C * 1j), "cov .* complex128"),
-        (lambda: fit_gaussian(M, [[1.0, 2], [0, 1]]), "cov is not symm.* 2"),
+        (lambda: Gaussian.from_moments(M, C[:1]), r"cov must .* got \(1, 2\)"),
         (
-            lambda: fit_gaussian(M, [[1, 1e-9], [0, 1]]),
+            lambda: Gaussian.from_moments([], np.eye(0)),
+            r"cov must .* \(0, 0\)",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C + np.inf),
+            "cov holds 4 .* NaN or inf",
+        ),
+        (lambda: Gaussian.from_moments(M, C * 1j), "cov .* complex128"),
+        (
+            lambda: Gaussian.from_moments(M, [[1.0, 2], [0, 1]]),
+            "cov is not symm.* 2",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, [[1, 1e-9], [0, 1]]),
             "cov is not symm.* 1e-09",
         ),
-        (lambda: fit_gaussian(M, INDEFINITE), "cov is not .* ridge of 0 "),
-        (lambda: fit_gaussian(M, INDEFINITE, 0.9), "cov is not .* of 0.9 "),
-        (lambda: fit_gaussian(M, C * 0), "cov is not positive definite"),
-        (lambda: fit_gaussian(M, -C, rank=1), "cov has a negative eigen"),
+        (
+            lambda: Gaussian.from_moments(M, INDEFINITE),
+            "cov is not .* ridge of 0 ",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, INDEFINITE, 0.9),
+            "cov is not .* of 0.9 ",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C * 0),
+            "cov is not positive definite",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, -C, rank=1),
+            "cov has a negative eigen",
+        ),
         (
             # the eigenvalue that is kept is positive
-            lambda: fit_gaussian(M, np.diag([1.0, -1e-6]), rank=1),
+            lambda: Gaussian.from_moments(M, np.diag([1.0, -1e-6]), rank=1),
             "cov has a negative eigenvalue",
         ),
-        (lambda: fit_gaussian(M, C, ridge=-1), "ridge must .* got -1"),
-        (lambda: fit_gaussian(M, C, ridge=np.nan), "ridge must .* got nan"),
-        (lambda: fit_gaussian(M, C, ridge=np.inf), "ridge must .* got inf"),
-        (lambda: fit_gaussian(M, C, ridge="1"), "ridge must .* got '1'"),
-        (lambda: fit_gaussian(M, C, ridge=None), "ridge must .* got None"),
-        (lambda: fit_gaussian(M, C, rank=0), "rank must .* got 0"),
-        (lambda: fit_gaussian(M, C, rank=-1), "rank must .* got -1"),
-        (lambda: fit_gaussian(M, C, rank=1.0), "rank must .* got 1.0"),
-        (lambda: fit_gaussian(M, C, rank=True), "rank must .* got True"),
-        (lambda: fit_gaussian(M, C, rank=3), "rank must .* got rank 3"),
-        (lambda: fit_gaussian(M, C, 0.5, 1), "rank 1 and ridge 0.5"),
+        (
+            lambda: Gaussian.from_moments(M, C, ridge=-1),
+            "ridge must .* got -1",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, ridge=np.nan),
+            "ridge must .* got nan",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, ridge=np.inf),
+            "ridge must .* got inf",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, ridge="1"),
+            "ridge must .* got '1'",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, ridge=None),
+            "ridge must .* got None",
+        ),
+        (lambda: Gaussian.from_moments(M, C, rank=0), "rank must .* got 0"),
+        (lambda: Gaussian.from_moments(M, C, rank=-1), "rank must .* got -1"),
+        (
+            lambda: Gaussian.from_moments(M, C, rank=1.0),
+            "rank must .* got 1.0",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, rank=True),
+            "rank must .* got True",
+        ),
+        (
+            lambda: Gaussian.from_moments(M, C, rank=3),
+            "rank must .* got rank 3",
+        ),
+        (lambda: Gaussian.from_moments(M, C, 0.5, 1), "rank 1 and ridge 0.5"),
+        # as it is made
+        (lambda: Gaussian(C, C), r"mean must .* got \(2, 2\)"),
+        (lambda: Gaussian([0, np.nan], C), "mean holds 1 .* NaN"),
+        (lambda: Gaussian(M, M), r"factor must .* got \(2,\)"),
+        (lambda: Gaussian(M, np.eye(3)), r"factor must .* got \(3, 3\)"),
+        (lambda: Gaussian(M, C + np.inf), "factor holds .* infinite"),
+        (lambda: Gaussian(M, C[:, :1]), r"factor, of shape \(2, 1\), is not"),
+        (lambda: Gaussian(M, [[1, 1e-9], [0, 1]]), "is not lower triang"),
+        (lambda: Gaussian(M, np.diag([1.0, 0])), "positive diagonal"),
+        (lambda: Gaussian(M, np.diag([1.0, -1])), "positive diagonal"),
         # sample
         (lambda: G.sample(-1, RNG), "n must .* got -1"),
         (lambda: G.sample(1.5, RNG), "n must .* got 1.5"),
@@ -544,17 +635,7 @@ FIRST = np.array([True, False])
         (lambda: G.log_prob([[0, np.nan]]), "x holds 1 .* NaN"),
         (lambda: G.log_prob([[0, -np.inf]]), "x holds 1 .* infinite"),
         (lambda: G.log_prob([["a", "b"]]), "x .* <U1"),
-        (lambda: LOW.log_prob(C), r"shape \(2, 1\), is not"),
-        (
-            lambda: fit_gaussian(M, np.diag([0.0, 1]), rank=2).log_prob(C),
-            r"shape \(2, 2\), is not",
-        ),
-        (
-            lambda: Gaussian(
-                M, np.linalg.cholesky(INDEFINITE + 2 * C).T
-            ).log_prob(C),
-            "not lower triangular",
-        ),
+        (lambda: LOW.log_prob(C), "there is no density"),
         # ridge_log_prob
         (lambda: ridge_log_prob(C, C, C, [1]), r"mean must .* \(2, 2\)"),
         (lambda: ridge_log_prob(M, M, C, [1]), r"cov must .* got \(2,\)"),

@@ -43,13 +43,13 @@ def models(draw):
 
 def dense(model):
     """The covariance that the code never builds."""
-    return model.loadings @ model.loadings.T + np.diag(model.noise)
+    return model.loadings @ model.loadings.T + np.diag(model.noise_variance)
 
 
 def likelihood(model, mean, cov):
     """Mean log-density of rows that have this mean and covariance."""
-    wanted, gap = dense(model), mean - model.mean
-    spread = cov + np.outer(gap, gap)
+    wanted, difference = dense(model), mean - model.mean
+    spread = cov + np.outer(difference, difference)
     return -0.5 * (
         np.linalg.slogdet(2 * np.pi * wanted)[1]
         + np.trace(np.linalg.solve(wanted, spread))
@@ -112,12 +112,12 @@ def test_one_row_is_no_different_from_many():
     )
 
 
-# Latents
+# Posterior of the latents
 
 
 @few
 @given(models())
-def test_latents_are_the_conditional_of_the_joint_law(case):
+def test_posterior_is_the_conditional_of_the_joint_law(case):
     """(z, x) is one Gaussian; lesson 06 conditions it on x."""
     rng, model = case
     d, k = model.loadings.shape
@@ -129,7 +129,7 @@ def test_latents_are_the_conditional_of_the_joint_law(case):
     )
     known = np.arange(k + d) >= k
     x = locked(model.sample(4, rng))
-    got_mean, got_cov = model.latents(x)
+    got_mean, got_cov = model.posterior(x)
     mean = np.concatenate([np.zeros(k), model.mean])
     wanted_mean, wanted_cov = conditional(mean, cov, known, x)
     assert got_mean.shape == (4, k)
@@ -137,13 +137,13 @@ def test_latents_are_the_conditional_of_the_joint_law(case):
     np.testing.assert_allclose(got_cov, wanted_cov, rtol=1e-6, atol=1e-8)
 
 
-def test_latents_match_bishop_for_equal_noise():
+def test_posterior_matches_bishop_for_equal_noise():
     """Equations 12.41 and 12.42: M = W^T W + sigma^2 I."""
     x, mean, cov = digits()
     model = fit_ppca(mean, cov, 4)
-    w, noise = model.loadings, model.noise[0]
+    w, noise = model.loadings, model.noise_variance[0]
     m = w.T @ w + noise * np.eye(4)
-    got_mean, got_cov = model.latents(x[:50])
+    got_mean, got_cov = model.posterior(x[:50])
     wanted = np.linalg.solve(m, w.T @ (x[:50] - mean).T).T
     np.testing.assert_allclose(got_mean, wanted, rtol=1e-9, atol=1e-12)
     wanted = noise * np.linalg.inv(m)
@@ -153,8 +153,8 @@ def test_latents_match_bishop_for_equal_noise():
 # Sampling
 
 
-@pytest.mark.parametrize("noise", [True, False])
-def test_sample_moments_are_within_five_standard_errors(noise):
+@pytest.mark.parametrize("add_noise", [True, False])
+def test_sample_moments_are_within_five_standard_errors(add_noise):
     rng = np.random.default_rng(0)
     n, d = 100_000, 5
     model = LowRankGaussian(
@@ -162,13 +162,13 @@ def test_sample_moments_are_within_five_standard_errors(noise):
         rng.standard_normal((d, 2)),
         rng.uniform(0.2, 3, size=d),
     )
-    x = model.sample(n, np.random.default_rng(1), noise=noise)
-    cov = dense(model) if noise else model.loadings @ model.loadings.T
+    x = model.sample(n, np.random.default_rng(1), add_noise=add_noise)
+    cov = dense(model) if add_noise else model.loadings @ model.loadings.T
     sd = np.sqrt(np.diag(cov))
     assert (np.abs(x.mean(axis=0) - model.mean) < 5 * sd / n**0.5).all()
     error = np.sqrt((np.outer(sd, sd) ** 2 + cov**2) / n)
     assert (np.abs(np.cov(x, rowvar=False) - cov) < 5 * error).all()
-    if noise:  # its own density finds nothing odd about them
+    if add_noise:  # its own density finds nothing odd about them
         log_prob = multivariate_normal(model.mean, cov).logpdf(x[:2000])
         peak = -0.5 * np.linalg.slogdet(2 * np.pi * cov)[1]
         inside = (2 * (peak - log_prob) < chi2(d).ppf(0.5)).mean()
@@ -178,7 +178,7 @@ def test_sample_moments_are_within_five_standard_errors(noise):
 def test_rows_without_noise_lie_on_a_plane():
     _, mean, cov = digits()
     model = fit_ppca(mean, cov, 3)
-    x = model.sample(20, np.random.default_rng(0), noise=False)
+    x = model.sample(20, np.random.default_rng(0), add_noise=False)
     assert np.linalg.matrix_rank(x - mean, tol=1e-8) == 3
     x = model.sample(20, np.random.default_rng(0))
     assert np.linalg.matrix_rank(x - mean, tol=1e-8) == 20
@@ -195,43 +195,43 @@ def test_the_same_generator_draws_the_same_rows():
 # Probabilistic PCA
 
 
-@pytest.mark.parametrize("rank", [1, 3, 10])
-def test_ppca_is_scikit_learns(rank):
+@pytest.mark.parametrize("n_factors", [1, 3, 10])
+def test_ppca_is_scikit_learns(n_factors):
     x, mean, cov = digits()
-    pca = PCA(rank, svd_solver="full").fit(x)
-    unbiased = fit_ppca(mean, cov * len(x) / (len(x) - 1), rank)
+    pca = PCA(n_factors, svd_solver="full").fit(x)
+    unbiased = fit_ppca(mean, cov * len(x) / (len(x) - 1), n_factors)
     np.testing.assert_allclose(
         dense(unbiased), pca.get_covariance(), rtol=1e-8, atol=1e-10
     )
     np.testing.assert_allclose(
         unbiased.log_prob(x), pca.score_samples(x), rtol=1e-8, atol=1e-8
     )
-    np.testing.assert_allclose(unbiased.noise, pca.noise_variance_)
+    np.testing.assert_allclose(unbiased.noise_variance, pca.noise_variance_)
     # ours is the one of the largest likelihood
-    model = fit_ppca(mean, cov, rank)
+    model = fit_ppca(mean, cov, n_factors)
     assert model.log_prob(x).mean() > pca.score(x)
-    assert model.noise.shape == mean.shape
-    assert model.loadings.shape == (len(mean), rank)
+    assert model.noise_variance.shape == mean.shape
+    assert model.loadings.shape == (len(mean), n_factors)
 
 
-@pytest.mark.parametrize("rank", [1, 4])
-def test_ppca_has_the_largest_likelihood(rank):
+@pytest.mark.parametrize("n_factors", [1, 4])
+def test_ppca_has_the_largest_likelihood(n_factors):
     _, mean, cov = digits()
-    model, rng = fit_ppca(mean, cov, rank), np.random.default_rng(0)
+    model, rng = fit_ppca(mean, cov, n_factors), np.random.default_rng(0)
     best = likelihood(model, mean, cov)
     for size in 10.0 ** rng.uniform(-3, 0, size=60):
         w = model.loadings + size * rng.standard_normal(model.loadings.shape)
-        noise = model.noise * np.exp(size * rng.standard_normal())
+        noise = model.noise_variance * np.exp(size * rng.standard_normal())
         assert likelihood(LowRankGaussian(mean, w, noise), mean, cov) < best
         off = mean + size * rng.standard_normal(len(mean))
-        moved = LowRankGaussian(off, model.loadings, model.noise)
+        moved = LowRankGaussian(off, model.loadings, model.noise_variance)
         assert likelihood(moved, mean, cov) < best
 
 
 def test_ppca_keeps_the_leading_variances_and_averages_the_others():
     variance = np.array([1.0, 9.0, 4.0, 2.0])
     model = fit_ppca(np.zeros(4), np.diag(variance), 2)
-    np.testing.assert_allclose(model.noise, np.full(4, 1.5))
+    np.testing.assert_allclose(model.noise_variance, np.full(4, 1.5))
     wanted = np.zeros((4, 2))
     wanted[1, 0], wanted[2, 1] = np.sqrt([9 - 1.5, 4 - 1.5])
     np.testing.assert_allclose(model.loadings, wanted, atol=1e-12)
@@ -242,9 +242,9 @@ def test_ppca_keeps_the_leading_variances_and_averages_the_others():
 def test_the_largest_loading_of_each_direction_is_positive(seed, d, data):
     rng = np.random.default_rng(seed)
     a = rng.standard_normal((d, d + 2))
-    rank = data.draw(st.integers(1, d - 1))
-    w = fit_ppca(np.zeros(d), a @ a.T, rank).loadings
-    assert (w[np.abs(w).argmax(axis=0), np.arange(rank)] > 0).all()
+    n_factors = data.draw(st.integers(1, d - 1))
+    w = fit_ppca(np.zeros(d), a @ a.T, n_factors).loadings
+    assert (w[np.abs(w).argmax(axis=0), np.arange(n_factors)] > 0).all()
     across = w.T @ w  # directions at right angles, the longest first
     np.testing.assert_allclose(across, np.diag(np.diag(across)), atol=1e-9)
     assert (np.diff(np.diag(across)) <= 1e-12).all()
@@ -254,17 +254,17 @@ def test_ppca_of_a_singular_covariance():
     """Rank 3 of 6: noise is left for 1 and 2 directions, not for 3."""
     rng = np.random.default_rng(0)
     a = rng.standard_normal((6, 3))
-    for rank in (1, 2):
-        assert fit_ppca(np.zeros(6), a @ a.T, rank).noise[0] > 0
-    for rank in (3, 4, 5):
-        message = f"cov has rank {rank} or less: no noise is left"
+    for n_factors in (1, 2):
+        assert fit_ppca(np.zeros(6), a @ a.T, n_factors).noise_variance[0] > 0
+    for n_factors in (3, 4, 5):
+        message = f"cov has rank {n_factors} or less: no noise is left"
         with pytest.raises(ValueError, match=message):
-            fit_ppca(np.zeros(6), a @ a.T, rank)
+            fit_ppca(np.zeros(6), a @ a.T, n_factors)
 
 
 def test_ppca_takes_constant_coordinates():
     model = fit_ppca(np.zeros(4), np.diag([3.0, 0, 1, 0]), 1)
-    np.testing.assert_allclose(model.noise, 1 / 3)
+    np.testing.assert_allclose(model.noise_variance, 1 / 3)
     np.testing.assert_allclose(model.loadings[:, 0], [(8 / 3) ** 0.5, 0, 0, 0])
 
 
@@ -272,23 +272,23 @@ def test_ppca_takes_constant_coordinates():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [1, 2, 3])
-def test_factor_analysis_finds_scikit_learns_likelihood(rank):
+@pytest.mark.parametrize("n_factors", [1, 2, 3])
+def test_factor_analysis_finds_scikit_learns_likelihood(n_factors):
     """On noisy digits, where both climb the same hill."""
     x = digits()[0]
     x = x + 0.3 * np.random.default_rng(0).standard_normal(x.shape)
     mean, cov = x.mean(axis=0), np.cov(x, rowvar=False, ddof=0)
     other = FactorAnalysis(
-        rank, tol=1e-7, max_iter=1000, svd_method="lapack"
+        n_factors, tol=1e-7, max_iter=1000, svd_method="lapack"
     ).fit(x)
     model = fit_factor_analysis(
-        mean, cov, rank, floor=1e-9, tol=1e-12, max_iterations=5000
+        mean, cov, n_factors, floor=1e-9, tol=1e-12, max_iterations=5000
     )
     got = model.log_prob(x).mean()
     assert abs(got - other.score(x)) < 1e-6
     assert abs(got - likelihood(model, mean, cov)) < 1e-9
     np.testing.assert_allclose(dense(model), other.get_covariance(), atol=1e-3)
-    assert got > fit_ppca(mean, cov, rank).log_prob(x).mean() + 0.1
+    assert got > fit_ppca(mean, cov, n_factors).log_prob(x).mean() + 0.1
 
 
 def test_factor_analysis_finds_the_model_that_made_the_covariance():
@@ -304,7 +304,9 @@ def test_factor_analysis_finds_the_model_that_made_the_covariance():
     )
     np.testing.assert_array_equal(model.mean, true.mean)
     np.testing.assert_allclose(dense(model), cov, atol=1e-3)
-    np.testing.assert_allclose(model.noise, true.noise, atol=1e-3)
+    np.testing.assert_allclose(
+        model.noise_variance, true.noise_variance, atol=1e-3
+    )
 
 
 def test_each_iteration_climbs():
@@ -339,7 +341,9 @@ def test_it_stops_at_the_first_gain_below_tol():
     assert 1 < stop < 50
     model = fit_factor_analysis(mean, cov, 3, 1e-6, tol=tol)
     # the gain of a step is known one step later
-    np.testing.assert_array_equal(model.noise, after(stop + 2).noise)
+    np.testing.assert_array_equal(
+        model.noise_variance, after(stop + 2).noise_variance
+    )
 
 
 def test_a_constant_coordinate_stays_on_the_floor():
@@ -349,7 +353,7 @@ def test_a_constant_coordinate_stays_on_the_floor():
     mean, cov = x.mean(axis=0), np.cov(x, rowvar=False, ddof=0)
     for floor in (1e-2, 1e-4):
         model = fit_factor_analysis(mean, cov, 3, floor, max_iterations=5000)
-        assert model.noise.min() == model.noise[5] == floor
+        assert model.noise_variance.min() == model.noise_variance[5] == floor
         assert np.abs(model.loadings[5]).max() < 1e-6
         assert np.isfinite(model.log_prob(x)).all()
 
@@ -357,9 +361,37 @@ def test_a_constant_coordinate_stays_on_the_floor():
 def test_no_convergence_is_told_to_the_caller():
     _, mean, cov = digits()
     message = "no convergence to 1e-12 nats in 2 iterations"
-    with pytest.warns(ConvergenceWarning, match=message) as told:
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
         fit_factor_analysis(mean, cov, 2, 1e-6, tol=1e-12, max_iterations=2)
-    assert [w.filename for w in told] == [__file__]
+    assert [w.filename for w in caught] == [__file__]
+
+
+# Counting
+
+
+def test_parameters_are_counted_as_by_hand():
+    mean, loadings = np.zeros(784), np.zeros((784, 80))
+    ppca = LowRankGaussian(mean, loadings, np.full(784, 0.1))
+    assert ppca.n_parameters == 60_345
+    factors = LowRankGaussian(mean, loadings, np.linspace(1, 2, 784))
+    assert factors.n_parameters == 61_128
+    # 5 for the mean, 5 + 4 for W (a rotation is free), 1 or 5 for the noise
+    small = LowRankGaussian(np.zeros(5), np.ones((5, 2)), np.ones(5))
+    assert small.n_parameters == 5 + 9 + 1
+    small = LowRankGaussian(np.zeros(5), np.ones((5, 2)), np.arange(1, 6))
+    assert small.n_parameters == 5 + 9 + 5
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 6])
+def test_parameters_are_the_directions_in_which_the_law_changes(k):
+    """The rank of the derivative of W W^T with respect to W."""
+    d = 4
+    w = np.random.default_rng(k).standard_normal((d, k))
+    moves = np.eye(d * k).reshape(-1, d, k)
+    changes = moves @ w.T + (moves @ w.T).mT
+    rank = np.linalg.matrix_rank(changes.reshape(d * k, -1))
+    model = LowRankGaussian(np.zeros(d), w, np.ones(d))
+    assert model.n_parameters == d + rank + 1
 
 
 # Bad input
@@ -375,16 +407,16 @@ RNG = np.random.default_rng(0)
         # LowRankGaussian
         (lambda: G.sample(-1, RNG), "n must .* got -1"),
         (lambda: G.sample(1.5, RNG), "n must .* got 1.5"),
-        (lambda: G.sample(True, RNG, noise=False), "n must .* got True"),
+        (lambda: G.sample(True, RNG, add_noise=False), "n must .* got True"),
         (lambda: G.sample(1, 0), "rng must .* got int"),
         (lambda: G.sample(1, np.random), "rng must .* got module"),
         (lambda: G.log_prob(M), r"x must .* got \(3,\)"),
         (lambda: G.log_prob(np.eye(2)), r"x must .* got \(2, 2\)"),
         (lambda: G.log_prob(C[:0]), r"x is empty.* \(0, 3\)"),
         (lambda: G.log_prob([[0, 0, np.nan]]), "x holds 1 .* NaN"),
-        (lambda: G.latents(M), r"x must .* got \(3,\)"),
-        (lambda: G.latents(np.eye(2)), r"x must .* got \(2, 2\)"),
-        (lambda: G.latents([[0, 0, np.inf]]), "x holds 1 .* infinite"),
+        (lambda: G.posterior(M), r"x must .* got \(3,\)"),
+        (lambda: G.posterior(np.eye(2)), r"x must .* got \(2, 2\)"),
+        (lambda: G.posterior([[0, 0, np.inf]]), "x holds 1 .* infinite"),
         # fit_ppca
         (lambda: fit_ppca(C, C, 1), r"mean must .* got \(3, 3\)"),
         (lambda: fit_ppca([0, 0, np.nan], C, 1), "mean holds 1 .* NaN"),
@@ -392,20 +424,20 @@ RNG = np.random.default_rng(0)
         (lambda: fit_ppca(M, np.eye(2), 1), r"cov must .* got \(2, 2\)"),
         (lambda: fit_ppca(M, C + np.inf, 1), "cov holds 9 .* infinite"),
         (lambda: fit_ppca(M, np.triu(C + 1), 1), "cov is not symmetric"),
-        (lambda: fit_ppca(M, C, 0), "rank must .* got 0"),
-        (lambda: fit_ppca(M, C, 1.0), "rank must .* got 1.0"),
-        (lambda: fit_ppca(M, C, True), "rank must .* got True"),
-        (lambda: fit_ppca(M, C, None), "rank must .* got None"),
-        (lambda: fit_ppca(M, C, 3), "rank must be below 3, got 3"),
-        (lambda: fit_ppca(M, C, 9), "rank must be below 3, got 9"),
-        (lambda: fit_ppca([0.0], [[1.0]], 1), "rank must be below 1"),
+        (lambda: fit_ppca(M, C, 0), "n_factors must .* got 0"),
+        (lambda: fit_ppca(M, C, 1.0), "n_factors must .* got 1.0"),
+        (lambda: fit_ppca(M, C, True), "n_factors must .* got True"),
+        (lambda: fit_ppca(M, C, None), "n_factors must .* got None"),
+        (lambda: fit_ppca(M, C, 3), "n_factors must be below 3, got 3"),
+        (lambda: fit_ppca(M, C, 9), "n_factors must be below 3, got 9"),
+        (lambda: fit_ppca([0.0], [[1.0]], 1), "n_factors must be below 1"),
         (lambda: fit_ppca(M, 0 * C, 1), "no noise is left"),
         (lambda: fit_ppca(M, np.diag([1.0, 0, 0]), 1), "no noise is left"),
         # fit_factor_analysis
         (lambda: fit_factor_analysis(C, C, 1, 0.1), r"mean .* \(3, 3\)"),
         (lambda: fit_factor_analysis(M, M, 1, 0.1), r"cov .* \(3,\)"),
-        (lambda: fit_factor_analysis(M, C, 0, 0.1), "rank .* got 0"),
-        (lambda: fit_factor_analysis(M, C, 3, 0.1), "rank .* got 3"),
+        (lambda: fit_factor_analysis(M, C, 0, 0.1), "n_factors .* got 0"),
+        (lambda: fit_factor_analysis(M, C, 3, 0.1), "n_factors .* got 3"),
         (lambda: fit_factor_analysis(M, C, 1, 0), "floor must be above 0"),
         (lambda: fit_factor_analysis(M, C, 1, 0.0), "floor must be above"),
         (lambda: fit_factor_analysis(M, C, 1, -1), "floor .* got -1"),

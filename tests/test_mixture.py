@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from utils import em, mixture
 from utils.data import load_mnist, preprocess
 from utils.em import LowRankSteps, MomentSteps
-from utils.gaussian import Gaussian, class_posterior, fit_gaussian
+from utils.gaussian import Gaussian, class_posterior
 from utils.lowrank import LowRankGaussian, fit_factor_analysis
 from utils.mixture import Mixture, fit_mixture
 
@@ -23,7 +23,7 @@ KINDS = [
     {"covariance": "full"},
     {"covariance": "tied"},
     {"covariance": "diag"},
-    {"covariance": "low_rank", "rank": 3},
+    {"covariance": "low_rank", "n_factors": 3},
 ]
 each_kind = pytest.mark.parametrize(
     "kind", KINDS, ids=lambda kind: kind["covariance"]
@@ -67,7 +67,9 @@ def start_of(x, k, covariance):
     if covariance == "diag":
         cov = np.diag(np.diag(cov))
     weights = np.arange(2.0, k + 2) / np.arange(2, k + 2).sum()
-    return Mixture(weights, tuple(fit_gaussian(m, cov) for m in means))
+    return Mixture(
+        weights, tuple(Gaussian.from_moments(m, cov) for m in means)
+    )
 
 
 def sklearn_fit(x, start, covariance, ridge, iterations):
@@ -104,7 +106,7 @@ def dense(component):
     """Covariance of a component."""
     if isinstance(component, LowRankGaussian):
         outer = component.loadings @ component.loadings.T
-        return outer + np.diag(component.noise)
+        return outer + np.diag(component.noise_variance)
     return component.factor @ component.factor.T
 
 
@@ -201,7 +203,7 @@ def test_a_fit_that_has_converged_cannot_be_bettered(kind):
         return (a - b) / 2e-4
 
     for _ in range(5):
-        if "rank" in kind:
+        if "n_factors" in kind:
             change = moved_low_rank(model, rng)
         else:
             change = moved(model, rng, kind["covariance"])
@@ -217,7 +219,10 @@ def moved_low_rank(model, rng):
     """Change of each parameter, by a step along a random direction."""
     tilt = rng.standard_normal(len(model.weights))
     along = [
-        [rng.standard_normal(a.shape) for a in (c.mean, c.loadings, c.noise)]
+        [
+            rng.standard_normal(a.shape)
+            for a in (c.mean, c.loadings, c.noise_variance)
+        ]
         for c in model.components
     ]
 
@@ -227,7 +232,7 @@ def moved_low_rank(model, rng):
             LowRankGaussian(
                 c.mean + step * m,
                 c.loadings + step * w,
-                c.noise * np.exp(step * s),
+                c.noise_variance * np.exp(step * s),
             )
             for c, (m, w, s) in zip(model.components, along, strict=True)
         )
@@ -266,7 +271,7 @@ def test_one_low_rank_component_is_factor_analysis(n):
         x,
         1,
         covariance="low_rank",
-        rank=3,
+        n_factors=3,
         ridge=1e-12,
         tol=0,
         max_iterations=n,
@@ -276,7 +281,9 @@ def test_one_low_rank_component_is_factor_analysis(n):
             x.mean(axis=0), spread(x), 3, 1e-12, tol=0, max_iterations=n
         )
     np.testing.assert_allclose(ours.mean, wanted.mean, atol=1e-12)
-    np.testing.assert_allclose(ours.noise, wanted.noise, rtol=1e-8)
+    np.testing.assert_allclose(
+        ours.noise_variance, wanted.noise_variance, rtol=1e-8
+    )
     np.testing.assert_allclose(dense(ours), dense(wanted), atol=1e-9)
 
 
@@ -284,12 +291,12 @@ def test_one_low_rank_component_comes_to_factor_analysis():
     x = digits()[:800]
     options = {"tol": 1e-7, "max_iterations": 20_000}
     ours = quiet_fit(
-        x, 1, covariance="low_rank", rank=2, ridge=1e-9, **options
+        x, 1, covariance="low_rank", n_factors=2, ridge=1e-9, **options
     )
     wanted = fit_factor_analysis(x.mean(axis=0), spread(x), 2, 1e-9, **options)
     assert ours.converged
-    gap = ours.log_prob(x).mean() - wanted.log_prob(x).mean()
-    assert abs(gap) < 1e-6
+    difference = ours.log_prob(x).mean() - wanted.log_prob(x).mean()
+    assert abs(difference) < 1e-6
 
 
 @each_moment_kind
@@ -301,7 +308,7 @@ def test_one_component_is_the_gaussian_of_mean_and_covariance(kind):
     cov = spread(x)
     if kind == "diag":
         cov = np.diag(np.diag(cov))
-    wanted = fit_gaussian(x.mean(axis=0), cov, ridge=ridge)
+    wanted = Gaussian.from_moments(x.mean(axis=0), cov, ridge=ridge)
     np.testing.assert_allclose(ours.log_prob(x), wanted.log_prob(x), rtol=1e-9)
     np.testing.assert_array_equal(ours.weights, [1])
     assert ours.converged and len(ours.history) == 2
@@ -328,11 +335,11 @@ def test_the_sources_of_well_separated_rows_are_found():
 # Chunks
 
 
-def steps_of(x, covariance, rank=None, ridge=1e-3):
+def steps_of(x, covariance, n_factors=None, ridge=1e-3):
     """E- and M-steps, and parameters after the first iteration."""
     mean, cov = x.mean(axis=0), spread(x)
-    if rank:
-        steps = LowRankSteps(mean, cov, ridge, rank, 1e-12)
+    if n_factors:
+        steps = LowRankSteps(mean, cov, ridge, n_factors, 1e-12)
     else:
         steps = MomentSteps(mean, cov, ridge, covariance, 1e-12)
     params = steps.first(x, np.arange(len(x)) % K, K)
@@ -361,10 +368,10 @@ def test_statistics_of_two_halves_add_up(kind):
 
 
 @each_kind
-def test_outward_and_inward_undo_each_other(kind):
+def test_to_and_from_data_space_undo_each_other(kind):
     x = digits()[:500]
     steps, params = steps_of(x, **kind)
-    back = steps.inward(*steps.outward(params))
+    back = steps.from_data_space(*steps.to_data_space(params))
     for got, wanted in zip(back, params, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-10)
 
@@ -436,11 +443,11 @@ def test_it_stops_when_an_iteration_changes_less_than_tol():
 def test_no_convergence_is_told_to_the_caller():
     x = digits()[:500]
     message = "EM has not converged to 1e-09 nats a row in 3 iterations"
-    with pytest.warns(ConvergenceWarning, match=message) as told:
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
         model = fit_mixture(
             x, K, np.random.default_rng(0), tol=1e-9, max_iterations=3
         )
-    assert [w.filename for w in told] == [__file__]
+    assert [w.filename for w in caught] == [__file__]
     assert model.converged is False
     assert len(model.history) == 3
     assert model.log_prob(x).mean() > model.history[-1]
@@ -482,7 +489,7 @@ def test_log_prob_and_responsibilities_match_scipy():
     model = Mixture(
         np.array([0.3, 0.7]),
         (
-            fit_gaussian(np.zeros(2), np.eye(2)),
+            Gaussian.from_moments(np.zeros(2), np.eye(2)),
             LowRankGaussian(np.ones(2), np.ones((2, 1)), np.array([1.0, 2])),
         ),
     )
@@ -498,6 +505,30 @@ def test_log_prob_and_responsibilities_match_scipy():
     np.testing.assert_allclose(got, wanted, rtol=1e-9)
     np.testing.assert_array_equal(got, class_posterior(each, model.weights))
     assert model.history == () and model.converged is None
+
+
+def test_a_component_without_a_density_is_named():
+    plane = Gaussian.from_moments(np.zeros(3), np.eye(3), rank=3)
+    round_one = Gaussian.from_moments(np.zeros(3), np.eye(3))
+    model = Mixture(np.array([0.5, 0.5]), (round_one, plane))
+    assert model.sample(4, np.random.default_rng(0)).shape == (4, 3)
+    for call in (model.log_prob, model.responsibilities):
+        with pytest.raises(ValueError, match="there is no density"):
+            call(np.zeros((2, 3)))
+
+
+@each_moment_kind
+def test_components_that_were_fitted_have_a_density(kind):
+    model = quiet_fit(digits()[:300], 2, covariance=kind, max_iterations=2)
+    assert all(component.has_density for component in model.components)
+
+
+def test_parameters_are_those_of_the_components_and_the_weights():
+    # 3 for the mean, 3 for the loadings, 3 for the noise
+    assert triple().n_parameters == 3 * (3 + 3 + 3) + 2
+    full = Gaussian.from_moments(np.zeros(50), np.eye(50))
+    model = Mixture(np.full(10, 0.1), (full,) * 10)
+    assert model.n_parameters == 10 * (1 + 50 + 1275) - 1  # as in lesson 8
 
 
 def test_far_from_all_components_the_density_does_not_underflow():
@@ -532,15 +563,15 @@ def test_sample_moments_are_within_five_standard_errors():
     cov = within + np.cov(means.T, aweights=model.weights, ddof=0)
     sd = np.sqrt(np.diag(cov))
     assert (np.abs(x.mean(axis=0) - mean) < 5 * sd / n**0.5).all()
-    gap = x - mean
-    products = gap[:, :, None] * gap[:, None]
+    deviation = x - mean
+    products = deviation[:, :, None] * deviation[:, None]
     error = products.std(axis=0) / n**0.5
     assert (np.abs(products.mean(axis=0) - cov) < 5 * error).all()
 
 
 def test_options_reach_the_components():
     model = triple()
-    x = model.sample(60, np.random.default_rng(0), noise=False)
+    x = model.sample(60, np.random.default_rng(0), add_noise=False)
     for i, component in enumerate(model.components):
         rows = x[np.rint(x[:, 0] / 100) == i] - component.mean
         assert len(rows) > 3
@@ -587,7 +618,7 @@ def test_a_column_that_is_constant_in_float_only_needs_a_ridge(kind):
 @each_kind
 def test_components_of_equal_rows_live_with_a_ridge(kind):
     """Each of the four distinct rows gets a component of its own."""
-    kind = dict(kind, **({"rank": 1} if "rank" in kind else {}))
+    kind = dict(kind, **({"n_factors": 1} if "n_factors" in kind else {}))
     distinct = 5 * np.eye(4)
     x = np.repeat(distinct, [3, 4, 5, 6], axis=0)
     model = quiet_fit(x, 4, ridge=1e-4, **kind)
@@ -651,7 +682,7 @@ def shifted(model, by):
 
 RNG = np.random.default_rng(0)
 X = locked(np.random.default_rng(1).standard_normal((30, 3)))
-LOW_RANK = {"covariance": "low_rank", "rank": 1}
+LOW_RANK = {"covariance": "low_rank", "n_factors": 1}
 
 
 def two(component):
@@ -659,9 +690,9 @@ def two(component):
     return Mixture(np.array([0.5, 0.5]), (component, component))
 
 
-G = fit_gaussian(np.zeros(3), np.eye(3))
-SKEW = fit_gaussian(np.zeros(3), np.eye(3) + 0.5)
-PLANE = fit_gaussian(np.zeros(3), np.eye(3), rank=2)
+G = Gaussian.from_moments(np.zeros(3), np.eye(3))
+SKEW = Gaussian.from_moments(np.zeros(3), np.eye(3) + 0.5)
+PLANE = Gaussian.from_moments(np.zeros(3), np.eye(3), rank=2)
 LOW = LowRankGaussian(np.zeros(3), np.ones((3, 1)), np.ones(3))
 LOW_2 = LowRankGaussian(np.zeros(3), np.eye(3)[:, :2], np.ones(3))
 
@@ -698,14 +729,26 @@ def fit(x=X, k=2, rng=RNG, **options):
         (lambda: fit(max_iterations=1.5), "max_iterations must .* got 1.5"),
         (lambda: fit(covariance="round"), "covariance must .* got 'round'"),
         (lambda: fit(covariance=None), "covariance must .* got None"),
-        (lambda: fit(rank=2), "rank belongs .* 'full' and rank 2"),
+        (
+            lambda: fit(n_factors=2),
+            "n_factors belongs .* 'full' and n_factors 2",
+        ),
         (
             lambda: fit(covariance="low_rank"),
-            "rank belongs .* 'low_rank' and rank None",
+            "n_factors belongs .* 'low_rank' and n_factors None",
         ),
-        (lambda: fit(covariance="low_rank", rank=0), "rank must .* got 0"),
-        (lambda: fit(covariance="low_rank", rank=3), "rank must .* got 3"),
-        (lambda: fit(covariance="low_rank", rank=1.0), "rank must .* 1.0"),
+        (
+            lambda: fit(covariance="low_rank", n_factors=0),
+            "n_factors must .* got 0",
+        ),
+        (
+            lambda: fit(covariance="low_rank", n_factors=3),
+            "n_factors must .* got 3",
+        ),
+        (
+            lambda: fit(covariance="low_rank", n_factors=1.0),
+            "n_factors must .* 1.0",
+        ),
         # start
         (lambda: fit(start="kmeans"), "start must be a Mixture, got str"),
         (lambda: fit(start=G), "start must be a Mixture, got Gaussian"),

@@ -1,6 +1,5 @@
 """The lessons keep the rules, and both the rules and nbval bite."""
 
-import copy
 import re
 import shutil
 import subprocess
@@ -200,11 +199,9 @@ SPOILERS = {
 def test_rules_bite(name):
     spoil, complaint = SPOILERS[name]
     notebook = read(SAMPLE)
-    before = complaints(SAMPLE, notebook)
-    spoiled = copy.deepcopy(notebook)
-    spoil(spoiled)
-    new = set(complaints(SAMPLE, spoiled)) - set(before)
-    assert [line for line in new if complaint in line], new
+    spoil(notebook)
+    found = complaints(SAMPLE, notebook)
+    assert [line for line in found if complaint in line], found
 
 
 def test_rules_on_the_notebook_as_a_whole():

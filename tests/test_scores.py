@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import bootstrap
 
 from utils.data import load_mnist, preprocess, to_images
-from utils.gaussian import fit_gaussian
+from utils.gaussian import Gaussian
 from utils.scores import (
     board,
     class_consistency,
@@ -65,7 +65,9 @@ def make_sets(digits, reference):
     blurred = gaussian_filter(real.reshape(-1, 28, 28), (0, 0.6, 0.6))
     stats = class_statistics(x, y)
     gaussians = [
-        fit_gaussian(stats.mean[d] / 255, stats.cov(d) / 255**2, ridge=1e-5)
+        Gaussian.from_moments(
+            stats.mean[d] / 255, stats.cov(d) / 255**2, ridge=1e-5
+        )
         for d in range(10)
     ]
     drawn = np.concatenate([g.sample(250, rng) for g in gaussians])

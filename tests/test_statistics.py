@@ -13,12 +13,7 @@ from hypothesis.extra.numpy import arrays
 from threadpoolctl import threadpool_limits
 
 from utils.data import load_mnist
-from utils.statistics import (
-    BLOCK,
-    ClassStatistics,
-    class_statistics,
-    statistics_from_chunks,
-)
+from utils.statistics import BLOCK, ClassStatistics, class_statistics
 
 few = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 
@@ -52,6 +47,14 @@ def assert_identical(a, b):
         one, two = getattr(a, name), getattr(b, name)
         assert one.dtype == two.dtype
         np.testing.assert_array_equal(one, two)
+
+
+def piece_by_piece(chunks, d, n_classes=10, exact=True):
+    """The statistics of rows that come in chunks."""
+    s = ClassStatistics.empty(d, n_classes, exact)
+    for chunk in chunks:
+        assert s.update(*chunk) is None
+    return s
 
 
 # Whole numbers
@@ -116,7 +119,7 @@ def test_any_chunking_and_any_order_of_merging_is_identical(data):
     edges = sorted({0, *cuts, len(x)})
     chunks = [(x[a:b], y[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
     whole = class_statistics(x, y, 3)
-    assert_identical(statistics_from_chunks(iter(chunks), 3), whole)
+    assert_identical(piece_by_piece(chunks, x.shape[1], 3), whole)
     shuffled = data.draw(st.permutations(chunks))
     parts = [class_statistics(*chunk, 3) for chunk in shuffled]
     assert_identical(reduce(add, parts), whole)
@@ -148,7 +151,7 @@ def test_golden_from_chunks_for_each_thread_count(threads):
     order = np.random.default_rng(threads).permutation(len(x))
     pieces = np.array_split(order, [7, 1031, 20_000, 59_999])
     with threadpool_limits(threads):
-        s = statistics_from_chunks((x[i], y[i]) for i in pieces)
+        s = piece_by_piece(((x[i], y[i]) for i in pieces), 784)
     assert hashlib.sha256(s.cross.tobytes()).hexdigest() == GOLDEN_CROSS
     assert s.count.tolist() == GOLDEN_COUNT
 
@@ -234,7 +237,9 @@ def test_floats_match_numpy_and_merge(data):
     cut = data.draw(st.integers(1, n - 1))
     first = class_statistics(x[:cut], y[:cut], 3)
     last = class_statistics(x[cut:], y[cut:], 3)
-    for s in (whole, first + last, last + first):
+    halves = [(x[:cut], y[:cut]), (x[cut:], y[cut:])]
+    updated = piece_by_piece(halves, d, 3, exact=False)
+    for s in (whole, first + last, last + first, updated):
         assert s.sum.dtype == s.cross.dtype == np.float64 and not s.exact
         for label in range(3):
             rows = x[y == label].astype(float)
@@ -255,7 +260,7 @@ def test_floats_far_from_zero_keep_their_covariance(offset):
     x = rng.standard_normal((3000, 4)) @ rng.standard_normal((4, 4)) + offset
     y = rng.integers(2, size=3000)
     chunks = [(x[i::7], y[i::7]) for i in range(7)]
-    s = statistics_from_chunks(chunks, 2)
+    s = piece_by_piece(chunks, 4, 2, exact=False)
     for label in (0, 1):
         rows = x[y == label]
         centred = rows - offset  # exact: the two are within a factor of 2
@@ -281,6 +286,37 @@ def test_adding_leaves_the_parts_alone():
             kept, [getattr(s, n) for s in (a, b) for n in vars(a)], strict=True
         ):
             np.testing.assert_array_equal(old, now)
+
+
+def test_statistics_of_no_rows_change_nothing():
+    x = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    for rows in (x, x / 7):
+        s = class_statistics(rows, [0, 1, 1, 0], 2)
+        none = ClassStatistics.empty(3, 2, exact=s.exact)
+        assert not none.count.any()
+        assert_identical(none + s, s)
+        assert_identical(s + none, s)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x[:, :2], y), r"x must .* \(any, 3\), got \(4, 2\)"),
+        (lambda x, y: (x, y[:1]), "y has 1 labels for 4 rows"),
+        (lambda x, y: (x, y + 2), r"y must .* 0 \.\.\. 2, got 2 \.\.\. 3"),
+        (
+            lambda x, y: (x / 1 if x.dtype == "u1" else x.astype("u1"), y),
+            "x must be (uint8 here, got float64|floating here, got uint8)",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_are_not_added(exact, change, message):
+    x = X + 1 if exact else X + 0.5
+    s = class_statistics(x, Y, 3)
+    with pytest.raises(ValueError, match=message):
+        s.update(*change(x, Y))
+    assert_identical(s, class_statistics(x, Y, 3))
 
 
 # Bad input
@@ -320,10 +356,8 @@ S = class_statistics(X, Y, 3)  # three rows, one row, none
         (lambda: class_statistics(X, Y, 0), "n_classes must .* got 0"),
         (lambda: class_statistics(X, Y, -1), "n_classes must .* got -1"),
         (lambda: class_statistics(X, Y, 2.0), "n_classes must .* got 2.0"),
-        (lambda: statistics_from_chunks([]), "chunks is empty"),
-        (lambda: statistics_from_chunks([X]), "chunks .* pairs .* ndarray"),
-        (lambda: statistics_from_chunks([5]), "chunks .* pairs .* int"),
-        (lambda: statistics_from_chunks([(X, Y[:1])]), "y has 1 labels"),
+        (lambda: ClassStatistics.empty(0), "d must .* got 0"),
+        (lambda: ClassStatistics.empty(3, 0), "n_classes must .* got 0"),
         (lambda: S.mean, r"at least 1 rows; the counts are \[3, 1, 0\]"),
         (lambda: S.cov(1), r"at least 2 rows; the counts are \[3, 1, 0\]"),
         (lambda: S.cov(2), r"at least 2 rows; the counts are \[3, 1, 0\]"),

@@ -35,6 +35,7 @@ def read_idx(path):
 
 
 def main(folder):
+    """Read the four files of a folder, check them, and pack them."""
     arrays = {
         name: read_idx(Path(folder, file)) for name, file in FILES.items()
     }

@@ -6,20 +6,21 @@ Each one raises a ValueError that names the argument and what arrived.
 from numbers import Integral
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = [
     "as_array",
-    "check_array",
     "check_count",
     "check_cov",
     "check_labels",
     "check_number",
     "check_rng",
     "check_rows",
+    "finite_array",
 ]
 
 
-def as_array(name, values):
+def as_array(name: str, values: npt.ArrayLike) -> np.ndarray:
     """Array of some values, which must not be ragged."""
     try:
         return np.asarray(values)
@@ -27,7 +28,12 @@ def as_array(name, values):
         raise ValueError(f"{name} is not an array: {error}") from None
 
 
-def check_array(name, array, shape, kinds="fiu"):
+def finite_array(
+    name: str,
+    array: npt.ArrayLike,
+    shape: tuple[int | None, ...],
+    kinds: str = "fiu",
+) -> np.ndarray:
     """Array of a given shape whose values are finite numbers.
 
     Parameters
@@ -49,33 +55,39 @@ def check_array(name, array, shape, kinds="fiu"):
     ValueError
         On another shape or dtype, or where a value is NaN or infinite.
     """
-    array = as_array(name, array)
-    fits = array.ndim == len(shape) and all(
+    values = as_array(name, array)
+    fits = values.ndim == len(shape) and all(
         want in (None, got)
-        for want, got in zip(shape, array.shape, strict=True)
+        for want, got in zip(shape, values.shape, strict=True)
     )
     if not fits:
         want = ", ".join("any" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name} must have shape ({want}), got {array.shape}")
-    if array.dtype.kind not in kinds:
-        raise ValueError(f"{name} has a dtype of no use here: {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
+        raise ValueError(
+            f"{name} must have shape ({want}), got {values.shape}"
+        )
+    if values.dtype.kind not in kinds:
+        raise ValueError(f"{name} has a dtype of no use here: {values.dtype}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).sum())
         raise ValueError(f"{name} holds {bad} values that are NaN or infinite")
-    return array
+    return values
 
 
-def check_rows(name, x, d=None, kinds="fiu"):
+def check_rows(
+    name: str, x: npt.ArrayLike, d: int | None = None, kinds: str = "fiu"
+) -> np.ndarray:
     """Check a table of shape (n, d) with at least one row."""
-    x = check_array(name, x, (None, d), kinds)
+    x = finite_array(name, x, (None, d), kinds)
     if 0 in x.shape:
         raise ValueError(f"{name} is empty: its shape is {x.shape}")
     return x
 
 
-def check_labels(name, y, n, n_classes):
+def check_labels(
+    name: str, y: npt.ArrayLike, n: int, n_classes: int
+) -> np.ndarray:
     """Check labels of shape (n,), whole numbers from 0 to n_classes - 1."""
-    y = check_array(name, y, (None,), kinds="iu")
+    y = finite_array(name, y, (None,), kinds="iu")
     if len(y) != n:
         raise ValueError(f"{name} has {len(y)} labels for {n} rows")
     if n and not (0 <= y.min() and y.max() < n_classes):
@@ -86,7 +98,7 @@ def check_labels(name, y, n, n_classes):
     return y.astype(np.intp, copy=False)
 
 
-def check_count(name, n, least=0):
+def check_count(name: str, n: int, least: int = 0) -> int:
     """Check that n is a whole number, and not below `least`."""
     if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
         raise ValueError(
@@ -95,31 +107,33 @@ def check_count(name, n, least=0):
     return int(n)
 
 
-def check_number(name, value):
+def check_number(name: str, value: float) -> None:
     """Check that a value is a finite number, and not below 0."""
     fits = isinstance(value, int | float | np.number) and value >= 0
     if not fits or isinstance(value, bool) or not value < np.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
 
 
-def check_cov(name, cov, d=None):
+def check_cov(
+    name: str, cov: npt.ArrayLike, d: int | None = None
+) -> np.ndarray:
     """Check that a matrix of shape (d, d), d > 0, is symmetric."""
-    cov = check_array(name, cov, (d, d))
+    cov = finite_array(name, cov, (d, d))
     if cov.dtype.kind != "f":
         cov = cov.astype(np.float64)
     if cov.shape[0] != cov.shape[1] or cov.size == 0:
         raise ValueError(f"{name} must be square, got shape {cov.shape}")
     scale = np.abs(cov).max()
     eps = np.finfo(cov.dtype).eps
-    gap = np.abs(cov - cov.T).max()
-    if gap > 100 * eps * scale:
+    asymmetry = np.abs(cov - cov.T).max()
+    if asymmetry > 100 * eps * scale:
         raise ValueError(
-            f"{name} is not symmetric: entries differ by {gap:.2g}"
+            f"{name} is not symmetric: entries differ by {asymmetry:.2g}"
         )
     return cov
 
 
-def check_rng(name, rng):
+def check_rng(name: str, rng: np.random.Generator) -> np.random.Generator:
     """Check that rng is a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(

@@ -3,12 +3,13 @@
 import hashlib
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
 
-from utils.checks import as_array, check_array, check_count, check_rng
+from utils.checks import as_array, check_count, check_rng, finite_array
 
 __all__ = [
     "dequantize",
@@ -40,7 +41,12 @@ SHA256 = {
 }
 
 
-def check_mnist(arrays, where, remedy):
+Pair = tuple[np.ndarray, np.ndarray]  # rows and their labels
+
+
+def check_mnist(
+    arrays: Mapping[str, np.ndarray], where: str | os.PathLike, remedy: str
+) -> None:
     """Raise a ValueError unless these four arrays are MNIST's."""
     for name, expected in SHA256.items():
         array = arrays[name]
@@ -57,7 +63,7 @@ def check_mnist(arrays, where, remedy):
             )
 
 
-def load_mnist(source="bundled"):
+def load_mnist(source: str = "bundled") -> tuple[Pair, Pair]:
     """Load the 70,000 MNIST digits; no network is needed.
 
     Parameters
@@ -129,7 +135,7 @@ def _read_bundled():
         ) from error
 
 
-def preprocess(images):
+def preprocess(images: np.ndarray) -> np.ndarray:
     """Flatten images and scale them to [0, 1].
 
     Parameters
@@ -146,14 +152,14 @@ def preprocess(images):
     ValueError
         If the shape or the dtype is another one.
     """
-    images = check_array("images", images, (None, None, None))
+    images = finite_array("images", images, (None, None, None))
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8, got {images.dtype}")
     n, height, width = images.shape
     return images.reshape(n, height * width) / np.float32(255)
 
 
-def to_images(x):
+def to_images(x: np.ndarray) -> np.ndarray:
     """Undo `preprocess`: rows of values in [0, 1] to square uint8 images.
 
     Values outside [0, 1] are clipped, and the rest rounded to the nearest of
@@ -172,7 +178,7 @@ def to_images(x):
     ValueError
         If the row length is not a square, or a value is not finite.
     """
-    x = check_array("x", x, (None, None), kinds="f")
+    x = finite_array("x", x, (None, None), kinds="f")
     side = math.isqrt(x.shape[1])
     if side * side != x.shape[1]:
         raise ValueError(f"x must have side * side columns, got {x.shape}")
@@ -180,7 +186,9 @@ def to_images(x):
     return levels.reshape(len(x), side, side)
 
 
-def validation_split(x, y, n, rng):
+def validation_split(
+    x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[Pair, Pair]:
     """Set n rows aside for validation, the same share of each class.
 
     Parameters
@@ -205,7 +213,7 @@ def validation_split(x, y, n, rng):
     """
     from sklearn.model_selection import train_test_split
 
-    x, y = as_array("x", x), check_array("y", y, (None,), kinds="iu")
+    x, y = as_array("x", x), finite_array("y", y, (None,), kinds="iu")
     n = check_count("n", n, 1)
     check_rng("rng", rng)
     if x.shape[:1] != y.shape:
@@ -226,7 +234,7 @@ def validation_split(x, y, n, rng):
     return (x[fit], y[fit]), (x[val], y[val])
 
 
-def dequantize(images, rng):
+def dequantize(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Spread each grey level evenly over its bin: (x + u) / 256.
 
     Each likelihood in this collection is one of dequantised digits.
@@ -270,7 +278,9 @@ def dequantize(images, rng):
     return values
 
 
-def to_logit(x, alpha=1e-6):
+def to_logit(
+    x: np.ndarray, alpha: float = 1e-6
+) -> tuple[np.ndarray, np.ndarray]:
     """Spread [0, 1] over the whole line: t = logit(alpha + (1 - 2 alpha) x).
 
     A density p of t gives one of x, by the change of variables:
@@ -300,7 +310,7 @@ def to_logit(x, alpha=1e-6):
     Papamakarios, Pavlakou and Murray (2017), Masked autoregressive flow for
     density estimation, arXiv:1705.07057, appendix E.
     """
-    x = check_array("x", x, (None, None))
+    x = finite_array("x", x, (None, None))
     _check_alpha(alpha)
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(
@@ -313,7 +323,7 @@ def to_logit(x, alpha=1e-6):
     return log_s - log_rest, log_det - (log_s + log_rest).sum(axis=1)
 
 
-def from_logit(t, alpha=1e-6):
+def from_logit(t: np.ndarray, alpha: float = 1e-6) -> np.ndarray:
     """Undo `to_logit`: x = (sigmoid(t) - alpha) / (1 - 2 alpha).
 
     Parameters
@@ -326,7 +336,7 @@ def from_logit(t, alpha=1e-6):
     float64 ndarray of shape (n, d)
         Between -alpha and 1 + alpha, nearly.
     """
-    t = check_array("t", t, (None, None))
+    t = finite_array("t", t, (None, None))
     _check_alpha(alpha)
     return (expit(t.astype(np.float64)) - alpha) / (1 - 2 * alpha)
 

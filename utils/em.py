@@ -4,19 +4,58 @@ The statistics of an E-step are one array, and those of two sets of rows add
 up: that is all that EM over chunks of rows needs.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, solve_triangular
 
 from utils.gaussian import Gaussian
-from utils.lowrank import LowRankGaussian, fit_ppca
+from utils.linalg import cholesky_factor, posterior_root
+from utils.lowrank import LowRankGaussian, factor_m_step, fit_ppca
 
-__all__ = ["LowRankSteps", "MomentSteps", "soften"]
+__all__ = ["LowRankSteps", "MomentSteps", "Steps", "to_responsibilities"]
 
 BLOCK = 700_000  # numbers that are made at a time: a few MB
 
 
-def soften(joint):
-    """Turn log p(x, k), shape (K, n), into responsibilities, in place.
+class Steps(Protocol):
+    """EM for one kind of covariance.
+
+    `params` are the weights, and arrays with an axis for the components.
+    """
+
+    n_features: int  # numbers that a block holds for each row
+
+    def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the features of some rows at a time, (n_features, n)."""
+
+    def first(self, x: np.ndarray, labels: np.ndarray, k: int) -> tuple:
+        """Params to start from, where each row has one component."""
+
+    def e_step(
+        self, params: tuple, blocks: Iterable[np.ndarray]
+    ) -> tuple[np.ndarray, float]:
+        """Sums over the rows, an array that adds up; sum of log p(x)."""
+
+    def m_step(self, sums: np.ndarray, params: tuple) -> tuple:
+        """Params that raise the likelihood."""
+
+    def to_data_space(self, params: tuple) -> tuple[np.ndarray, tuple]:
+        """Weights and components, as a mixture of the rows has them."""
+
+    def from_data_space(
+        self, weights: np.ndarray, components: Sequence[Any]
+    ) -> tuple:
+        """Params of a mixture; undoes `to_data_space`."""
+
+
+def to_responsibilities(joint: np.ndarray) -> float:
+    """Turn log p(x, k) into responsibilities, in place.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (K, n)
 
     Returns
     -------
@@ -40,17 +79,34 @@ class MomentSteps:
     each.
 
     Parameters of the model are weights, means and covariances of z.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+    cov : ndarray of shape (d, d)
+        Of all rows, by which they are whitened.
+    ridge : float
+        Adds to each variance of x at each M-step; it clips none.
+    covariance : {"full", "tied", "diag"}
+    eps : float
+        Rows that a component has at least.
     """
 
-    def __init__(self, mean, cov, ridge, covariance, eps):
+    def __init__(
+        self,
+        mean: np.ndarray,
+        cov: np.ndarray,
+        ridge: float,
+        covariance: str,
+        eps: float,
+    ) -> None:
         self.eps = eps
         self.tied = covariance == "tied"
         self.diagonal = covariance == "diag"
-        cov = cov + ridge * np.eye(len(cov))
         if self.diagonal:
             cov = np.diag(np.diag(cov))
         self.mean = mean
-        self.factor = cholesky(cov, lower=True)
+        self.factor = cholesky_factor("the covariance of x", cov, ridge)
         self.whiten = solve_triangular(
             self.factor, np.eye(len(cov)), lower=True
         )
@@ -61,7 +117,7 @@ class MomentSteps:
         self.pairs = rows, columns
         self.n_features = 1 + len(cov) + len(rows)
 
-    def blocks(self, x):
+    def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the features of some rows at a time, shape (p, n_block)."""
         d, n_pairs = x.shape[1], len(self.pairs[0])
         step = max(16, BLOCK // n_pairs)
@@ -79,36 +135,38 @@ class MomentSteps:
                     at += d - i
             yield features
 
-    def e_step(self, params, blocks):
+    def e_step(
+        self, params: tuple, blocks: Iterable[np.ndarray]
+    ) -> tuple[np.ndarray, float]:
         """Moments of each component, shape (K, p), and sum of log p(x)."""
         linear = self._linear(*params)
         moments, log_prob, n = np.zeros(linear.shape), 0.0, 0
         for features in blocks:
             resp = linear.astype(features.dtype) @ features
-            log_prob += soften(resp)
+            log_prob += to_responsibilities(resp)
             moments += (features @ resp.T).T
             n += features.shape[1]
         return moments, log_prob - n * np.log(np.diag(self.factor)).sum()
 
-    def m_step(self, moments, params=None):
+    def m_step(self, sums: np.ndarray, params: tuple = ()) -> tuple:
         """Weights, means and covariances of the largest likelihood."""
         d = len(self.mean)
-        counts = moments[:, 0] + self.eps
-        means = moments[:, 1 : d + 1] / counts[:, None]
+        counts = sums[:, 0] + self.eps
+        means = sums[:, 1 : d + 1] / counts[:, None]
         cov = np.zeros((len(counts), d, d))
         i, j = self.pairs
-        second = moments[:, d + 1 :] / counts[:, None]
+        second = sums[:, d + 1 :] / counts[:, None]
         cov[:, i, j] = cov[:, j, i] = second - means[:, i] * means[:, j]
         if self.tied:
             cov[:] = np.average(cov, axis=0, weights=counts)
         return counts / counts.sum(), means, cov + self.ridge
 
-    def first(self, x, labels, k):
+    def first(self, x: np.ndarray, labels: np.ndarray, k: int) -> tuple:
         """M-step where each row belongs to one component."""
-        sums, start = 0, 0
+        sums, start = np.zeros((k, self.n_features)), 0
         for features in self.blocks(x):
             some = labels[start : start + features.shape[1]]
-            sums = sums + np.eye(k)[some].T @ features.T
+            sums += np.eye(k)[some].T @ features.T
             start += len(some)
         return self.m_step(sums)
 
@@ -116,7 +174,7 @@ class MomentSteps:
         """Coefficients with which the features add up to log p(z, k)."""
         d = len(self.mean)
         root = np.linalg.inv(np.linalg.cholesky(cov))
-        precision = root.transpose(0, 2, 1) @ root
+        precision = root.mT @ root
         slope = np.einsum("kij,kj->ki", precision, means)
         log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
         quadratic = (slope * means).sum(axis=1) + d * np.log(2 * np.pi)
@@ -125,18 +183,20 @@ class MomentSteps:
         pairs = -precision[:, i, j] * np.where(i == j, 0.5, 1)
         return np.hstack([constant[:, None], slope, pairs])
 
-    def outward(self, params):
+    def to_data_space(self, params: tuple) -> tuple[np.ndarray, tuple]:
         """Weights and components in the space of the rows."""
         weights, means, cov = params
         factors = np.linalg.cholesky(self.factor @ cov @ self.factor.T)
         means = self.mean + means @ self.factor.T
         return weights, tuple(map(Gaussian, means, factors))
 
-    def inward(self, weights, components):
-        """Undo `outward`."""
+    def from_data_space(
+        self, weights: np.ndarray, components: Sequence[Any]
+    ) -> tuple:
+        """Undo `to_data_space`."""
         means = [self.whiten @ (c.mean - self.mean) for c in components]
         factors = np.stack([self.whiten @ c.factor for c in components])
-        return weights, np.stack(means), factors @ factors.transpose(0, 2, 1)
+        return weights, np.stack(means), factors @ factors.mT
 
 
 class LowRankSteps:
@@ -145,26 +205,44 @@ class LowRankSteps:
     Parameters of the model are weights, means, loadings and noise, with a
     first axis for the component.
 
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+    cov : ndarray of shape (d, d)
+        Of all rows; its probabilistic PCA is where each component starts.
+    ridge : float
+        Adds to each variance of the noise at each M-step; it clips none.
+    n_factors : int
+    eps : float
+        Rows that a component has at least.
+
     References
     ----------
     Ghahramani and Hinton (1996), The EM algorithm for mixtures of factor
     analyzers, CRG-TR-96-1.
     """
 
-    def __init__(self, mean, cov, ridge, rank, eps):
+    def __init__(
+        self,
+        mean: np.ndarray,
+        cov: np.ndarray,
+        ridge: float,
+        n_factors: int,
+        eps: float,
+    ) -> None:
         self.eps = eps
         self.mean, self.ridge = mean, ridge
-        self.common = fit_ppca(mean, cov, rank)
+        self.common = fit_ppca(mean, cov, n_factors)
         self.n_features = len(mean)
 
-    def blocks(self, x):
+    def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield some rows at a time, centred, with a feature in a row."""
         mean = self.mean.astype(x.dtype)
         step = max(16, BLOCK // len(mean))
         for start in range(0, len(x), step):
             yield np.ascontiguousarray((x[start : start + step] - mean).T)
 
-    def first(self, x, labels, k):
+    def first(self, x: np.ndarray, labels: np.ndarray, k: int) -> tuple:
         """Means of the rows of each label, loadings of all rows."""
         counts = np.bincount(labels, minlength=k)
         means = np.stack([x[labels == i].mean(axis=0) for i in range(k)])
@@ -173,16 +251,20 @@ class LowRankSteps:
             counts / counts.sum(),
             means - self.mean,
             np.stack([common.loadings] * k),
-            np.stack([common.noise + self.ridge] * k),
+            np.stack([common.noise_variance + self.ridge] * k),
         )
 
-    def e_step(self, params, blocks):
-        """Sums of each component, shape (K, 1 + d + d + d q), and log p(x).
+    def e_step(
+        self, params: tuple, blocks: Iterable[np.ndarray]
+    ) -> tuple[np.ndarray, float]:
+        """Sums of each component, shape (K, 1 + d + d + q d), and log p(x).
 
-        They are of 1, x, x**2 and x times (loadings / noise)^T x, weighted
-        by responsibility.
+        They are of 1, x, x**2 and y x^T, where y = root (loadings / noise)^T
+        (x - mean) has q numbers, weighted by responsibility.
         """
-        sums, log_prob, terms = 0, 0.0, self._terms(params)
+        k, d, q = params[2].shape
+        sums, log_prob = np.zeros((k, 1 + d + d + q * d)), 0.0
+        terms = self._terms(params)
         for x in blocks:
             constant, slope, curve, latent, shift = (
                 term.astype(x.dtype) for term in terms
@@ -190,7 +272,7 @@ class LowRankSteps:
             y = (latent @ x).reshape(*shift.shape[:2], -1) - shift
             resp = constant + slope @ x - curve @ x**2
             resp += np.square(y).sum(axis=1) / 2
-            log_prob += soften(resp)
+            log_prob += to_responsibilities(resp)
             y *= resp[:, None]
             along = y.reshape(len(latent), -1) @ x.T
             some = [
@@ -199,7 +281,7 @@ class LowRankSteps:
                 resp @ (x**2).T,
                 along.reshape(len(resp), -1),
             ]
-            sums = sums + np.hstack(some).astype(np.float64)
+            sums += np.hstack(some)
         return sums, log_prob
 
     def _terms(self, params):
@@ -207,9 +289,9 @@ class LowRankSteps:
 
         It is constant + slope x - curve x**2 + |latent x - shift|**2 / 2.
         """
-        weights, means, _, noise = params
-        scaled, root = self._inner(params)
-        latent = root @ scaled.transpose(0, 2, 1)
+        weights, means, loadings, noise = params
+        scaled, root = posterior_root(loadings, noise)
+        latent = root @ scaled.mT
         log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
         spread = np.log(2 * np.pi * noise) + means**2 / noise
         constant = np.log(weights) + log_det - spread.sum(axis=1) / 2
@@ -221,47 +303,41 @@ class LowRankSteps:
             latent @ means[:, :, None],
         )
 
-    def m_step(self, sums, params):
+    def m_step(self, sums: np.ndarray, params: tuple) -> tuple:
         """Weights, means, loadings and noise that raise the likelihood."""
         d = len(self.mean)
-        scaled, root = self._inner(params)
-        k, q = root.shape[:2]
+        _, old_means, *factors = params
+        scaled, root = posterior_root(*factors)
         counts = sums[:, 0] + self.eps
         means, squares, along = np.split(
             sums[:, 1:] / counts[:, None], [d, 2 * d], axis=1
         )
-        step = (means - params[1])[:, :, None]
-        shift = root @ scaled.transpose(0, 2, 1) @ step
-        along = along.reshape(k, q, d) - shift * means[:, None]
-        across = root.transpose(0, 2, 1) @ along  # cov of z and x given k
-        inverse = root.transpose(0, 2, 1) @ root
-        second = inverse + across @ scaled @ inverse
-        loadings = np.linalg.solve(second, across).transpose(0, 2, 1)
-        noise = squares - means**2 - np.einsum("kdq,kqd->kd", loadings, across)
+        step = (means - old_means)[:, :, None]
+        along = along.reshape(len(root), -1, d)
+        along -= root @ scaled.mT @ step * means[:, None]
+        across = root.mT @ along  # cov of z and x given k
+        loadings, noise = factor_m_step(
+            scaled, root, across, squares - means**2
+        )
         noise = np.maximum(noise, 0) + self.ridge
         if noise.min() == 0:
             raise LinAlgError("a component has a coordinate without noise")
         return counts / counts.sum(), means, loadings, noise
 
-    def _inner(self, params):
-        """W / noise, and inverse Cholesky factors of I + W^T W / noise."""
-        _, _, loadings, noise = params
-        scaled = loadings / noise[:, :, None]
-        inner = np.eye(scaled.shape[2]) + loadings.transpose(0, 2, 1) @ scaled
-        return scaled, np.linalg.inv(np.linalg.cholesky(inner))
-
-    def outward(self, params):
+    def to_data_space(self, params: tuple) -> tuple[np.ndarray, tuple]:
         """Weights and components in the space of the rows."""
         weights, means, *rest = params
         return weights, tuple(map(LowRankGaussian, means + self.mean, *rest))
 
-    def inward(self, weights, components):
-        """Undo `outward`."""
+    def from_data_space(
+        self, weights: np.ndarray, components: Sequence[Any]
+    ) -> tuple:
+        """Undo `to_data_space`."""
         means = np.stack([c.mean - self.mean for c in components])
         loadings = np.stack([c.loadings for c in components])
         return (
             weights,
             means,
             loadings,
-            np.stack([c.noise for c in components]),
+            np.stack([c.noise_variance for c in components]),
         )

@@ -5,9 +5,12 @@ Taught by no lesson. An exercise calls `check` below the cell to fill in.
 
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["Hint", "check"]
 
@@ -15,11 +18,19 @@ __all__ = ["Hint", "check"]
 class Hint(AssertionError):
     """What is wrong with an answer. A notebook shows it in one line."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"Not yet. {self}"]
 
 
-def check(name, answer, wanted, *, rtol=1e-6, atol=1e-9, hints=None):
+def check(
+    name: str,
+    answer: Callable[[], Any],
+    wanted: npt.ArrayLike,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    hints: dict | None = None,
+) -> None:
     """Compare an answer with the right one, and say what is wrong with it.
 
     Parameters
@@ -49,15 +60,15 @@ def check(name, answer, wanted, *, rtol=1e-6, atol=1e-9, hints=None):
         if got != wanted.lower():
             raise Hint(f"{name} is not {value!r}. {wrong.get(got, '')}")
     else:
-        got, wanted = _numbers(name, value), np.asarray(wanted, float)
+        numbers, right = _numbers(name, value), np.asarray(wanted, float)
         for text, wrong in (hints or {}).items():
-            if _near(got, np.asarray(wrong, float), rtol, atol):
+            if _near(numbers, np.asarray(wrong, float), rtol, atol):
                 raise Hint(f"{name}: {text}")
-        _compare(name, got, wanted, rtol, atol)
+        _compare(name, numbers, right, rtol, atol)
     print(f"{name}: right.")
 
 
-def _call(name, answer):
+def _call(name: str, answer: Callable[[], Any]) -> Any:
     """The learner's answer; what it raises becomes a Hint."""
     try:
         with warnings.catch_warnings():  # a hint says it better
@@ -80,7 +91,7 @@ def _call(name, answer):
     return value
 
 
-def _where(error):
+def _where(error: BaseException) -> str:
     """The learner's own line that led to an error."""
     own = [
         frame
@@ -93,7 +104,7 @@ def _where(error):
     return f" (line {own[-1].lineno}: {own[-1].line})"
 
 
-def _numbers(name, value):
+def _numbers(name: str, value: Any) -> np.ndarray:
     """The answer as an array of floats."""
     kind = type(value).__name__
     if isinstance(value, tuple):
@@ -108,13 +119,17 @@ def _numbers(name, value):
     return got.astype(float)
 
 
-def _near(got, wanted, rtol, atol):
+def _near(
+    got: np.ndarray, wanted: np.ndarray, rtol: float, atol: float
+) -> bool:
     return got.shape == wanted.shape and np.allclose(
         got, wanted, rtol, atol, equal_nan=True
     )
 
 
-def _compare(name, got, wanted, rtol, atol):
+def _compare(
+    name: str, got: np.ndarray, wanted: np.ndarray, rtol: float, atol: float
+) -> None:
     """Raise a Hint about shape, NaN or the first number that is off."""
     if _near(got, wanted, rtol, atol):
         return

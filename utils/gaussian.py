@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import (
     LinAlgError,
     cho_factor,
     cho_solve,
-    cholesky,
     eigh,
     solve_triangular,
 )
@@ -18,20 +19,23 @@ from scipy.special import logsumexp
 
 from utils.checks import (
     as_array,
-    check_array,
     check_count,
     check_cov,
     check_number,
     check_rng,
     check_rows,
+    finite_array,
+)
+from utils.linalg import (
+    check_semi_definite,
+    cholesky_factor,
+    principal_axes,
 )
 
 __all__ = [
     "Gaussian",
     "class_posterior",
     "conditional",
-    "fit_gaussian",
-    "principal_axes",
     "ridge_log_prob",
 ]
 
@@ -44,14 +48,95 @@ class Gaussian:
     ----------
     mean : ndarray of shape (d,)
     factor : ndarray of shape (d, rank)
-        ``factor @ factor.T`` is the covariance. Lower triangular where the
-        distribution has a density.
+        ``factor @ factor.T`` is the covariance. Where there is a density it
+        is square and lower triangular, with a positive diagonal.
+    has_density : bool
+        Whether `log_prob` can be asked for.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a number is not finite, or the factor is not
+        as a density needs it.
     """
 
     mean: np.ndarray
     factor: np.ndarray
+    has_density: bool = True
 
-    def sample(self, n, rng, temperature=1.0):
+    def __post_init__(self) -> None:
+        mean = finite_array("mean", self.mean, (None,))
+        factor = finite_array("factor", self.factor, (len(mean), None))
+        object.__setattr__(self, "mean", mean)  # arrays, whatever was given
+        object.__setattr__(self, "factor", factor)
+        if self.has_density and not _is_cholesky(factor):
+            raise ValueError(
+                f"factor, of shape {factor.shape}, is not lower triangular "
+                "with a positive diagonal: it gives no density, so say "
+                "has_density=False"
+            )
+
+    @classmethod
+    def from_moments(
+        cls,
+        mean: npt.ArrayLike,
+        cov: npt.ArrayLike,
+        ridge: float = 0.0,
+        rank: int | None = None,
+    ) -> Self:
+        """Gaussian of a given mean and covariance, factorised once.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (d,)
+        cov : ndarray of shape (d, d)
+            Symmetric.
+        ridge : float
+            Adds to each variance; it clips none. The sum must be positive
+            definite.
+        rank : int, optional
+            Keep this many leading eigenvectors instead, 1 to d; `cov` may
+            then be singular. Such a Gaussian can be sampled but has no
+            density, whatever its rank.
+
+        Returns
+        -------
+        Gaussian
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit, the matrix is not symmetric or not
+            positive definite, or both ridge and rank are given.
+        """
+        mean = finite_array("mean", mean, (None,))
+        d = len(mean)
+        cov = check_cov("cov", cov, d)
+        check_number("ridge", ridge)
+        if rank is None:
+            return cls(mean, cholesky_factor("cov", cov, ridge))
+        rank = check_count("rank", rank, 1)
+        if rank > d or ridge:
+            raise ValueError(
+                f"rank must be at most {d} and stand without a ridge; "
+                f"got rank {rank} and ridge {ridge}"
+            )
+        check_semi_definite("cov", cov)
+        variance, vectors = principal_axes(cov, rank)
+        factor = vectors * np.sqrt(np.maximum(variance, 0))
+        return cls(mean, factor, has_density=False)
+
+    @property
+    def n_parameters(self) -> int:
+        """Free numbers: d, and of a covariance of rank r at most
+        r d - r (r - 1) / 2, which is d (d + 1) / 2 where r = d.
+        """
+        d, rank = self.factor.shape
+        return d + rank * d - rank * (rank - 1) // 2
+
+    def sample(
+        self, n: int, rng: np.random.Generator, temperature: float = 1.0
+    ) -> np.ndarray:
         """Draw n rows, mean + factor z with z standard normal.
 
         Parameters
@@ -76,7 +161,7 @@ class Gaussian:
         z = rng.standard_normal((n, self.factor.shape[1]))
         return self.mean + temperature * (z @ self.factor.T)
 
-    def log_prob(self, x):
+    def log_prob(self, x: npt.ArrayLike) -> np.ndarray:
         """Natural logarithm of the density at each row.
 
         Parameters
@@ -96,31 +181,29 @@ class Gaussian:
         ValueError
             If x does not fit, or the distribution has no density.
         """
-        d, rank = self.factor.shape
-        scale = np.diag(self.factor)
-        if rank != d or np.triu(self.factor, 1).any() or scale.min() <= 0:
+        d = len(self.mean)
+        if not self.has_density:
             raise ValueError(
-                "there is no density: the factor, of shape "
-                f"({d}, {rank}), is not lower triangular with a positive "
-                "diagonal; fit with a ridge, and not by rank"
+                "there is no density: this Gaussian was made by rank, or with "
+                "has_density=False; make it with a ridge instead"
             )
         x = check_rows("x", x, d)
         if x.dtype == np.float32:
             rounded = self.mean.astype(np.float32)
-            gap = (x - rounded).T
-            z = strmm(1, self._whitener, gap, lower=1, overwrite_b=1)
+            deviation = (x - rounded).T
+            z = strmm(1, self._whitener, deviation, lower=1, overwrite_b=1)
             z -= (self._whitener @ (self.mean - rounded))[:, None]
         else:
-            gap = (x - self.mean).T
+            deviation = (x - self.mean).T
             z = solve_triangular(
-                self.factor, gap, lower=True, check_finite=False
+                self.factor, deviation, lower=True, check_finite=False
             )
         distance2 = np.einsum("dn,dn->n", z, z, dtype=np.float64)
-        half_log_det = np.log(scale).sum()
+        half_log_det = np.log(np.diag(self.factor)).sum()
         return -0.5 * (distance2 + d * np.log(2 * np.pi)) - half_log_det
 
     @cached_property
-    def _whitener(self):
+    def _whitener(self) -> np.ndarray:
         """Inverse of a triangular factor, as float32.
 
         Inverted in float64, so that a product with it is no less accurate
@@ -130,75 +213,21 @@ class Gaussian:
         return inverse.astype(np.float32)
 
 
-def fit_gaussian(mean, cov, ridge=0.0, rank=None):
-    """Gaussian of a given mean and covariance, factorised once.
-
-    Parameters
-    ----------
-    mean : ndarray of shape (d,)
-    cov : ndarray of shape (d, d)
-        Symmetric.
-    ridge : float
-        Added to each variance. The sum must be positive definite.
-    rank : int, optional
-        Keep this many leading eigenvectors instead, 1 to d; `cov` may then
-        be singular. Such a Gaussian can be sampled but has no density.
-
-    Returns
-    -------
-    Gaussian
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, the matrix is not symmetric or not positive
-        definite, or both ridge and rank are given.
-    """
-    mean = check_array("mean", mean, (None,))
-    cov = check_cov("cov", cov, len(mean))
-    check_number("ridge", ridge)
-    if rank is None:
-        return Gaussian(mean, _cholesky(cov, ridge))
-    d = len(mean)
-    rank = check_count("rank", rank, 1)
-    if rank > d or ridge:
-        raise ValueError(
-            f"rank must be at most {d} and stand without a ridge; "
-            f"got rank {rank} and ridge {ridge}"
-        )
-    _check_semi_definite(cov)
-    variance, vectors = principal_axes(cov, rank)
-    return Gaussian(mean, vectors * np.sqrt(np.maximum(variance, 0)))
+def _is_cholesky(factor: np.ndarray) -> bool:
+    """Whether it is square, lower triangular, of positive diagonal."""
+    return (
+        factor.shape[0] == factor.shape[1]
+        and not np.triu(factor, 1).any()
+        and bool((np.diag(factor) > 0).all())
+    )
 
 
-def principal_axes(cov, rank):
-    """Leading eigenvalues and eigenvectors of a covariance.
-
-    Parameters
-    ----------
-    cov : ndarray of shape (d, d)
-        Symmetric.
-    rank : int
-        1 to d.
-
-    Returns
-    -------
-    variance : ndarray of shape (rank,)
-        From the least to the largest.
-    vectors : ndarray of shape (d, rank)
-        A column each. The sign is free; here the largest entry is positive.
-    """
-    d = len(cov)
-    try:
-        variance, vectors = eigh(cov, subset_by_index=[d - rank, d - 1])
-    except LinAlgError:  # LAPACK may fail among equal eigenvalues
-        variance, vectors = np.linalg.eigh(cov)
-        variance, vectors = variance[d - rank :], vectors[:, d - rank :]
-    largest = np.abs(vectors).argmax(axis=0)
-    return variance, vectors * np.sign(vectors[largest, np.arange(rank)])
-
-
-def ridge_log_prob(mean, cov, x, ridges):
+def ridge_log_prob(
+    mean: npt.ArrayLike,
+    cov: npt.ArrayLike,
+    x: npt.ArrayLike,
+    ridges: npt.ArrayLike,
+) -> np.ndarray:
     """Log-density under cov + ridge * identity, for many ridges at once.
 
     One eigendecomposition serves all: a ridge changes no eigenvector.
@@ -211,6 +240,7 @@ def ridge_log_prob(mean, cov, x, ridges):
     x : ndarray of shape (n, d)
         float32 rows are rotated in float32, see `Gaussian.log_prob`.
     ridges : ndarray of shape (n_ridges,)
+        Each adds to all variances; it clips none.
 
     Returns
     -------
@@ -223,10 +253,10 @@ def ridge_log_prob(mean, cov, x, ridges):
         If a shape does not fit, or cov + ridge * identity is not positive
         definite for each ridge.
     """
-    mean = check_array("mean", mean, (None,))
+    mean = finite_array("mean", mean, (None,))
     cov = check_cov("cov", cov, len(mean))
     x = check_rows("x", x, len(mean))
-    ridges = check_array("ridges", ridges, (None,))
+    ridges = finite_array("ridges", ridges, (None,))
     variance, vectors = eigh(cov, check_finite=False)
     variances = variance + ridges[:, None]
     rounding = len(cov) * np.finfo(cov.dtype).eps * abs(variance).max()
@@ -243,7 +273,12 @@ def ridge_log_prob(mean, cov, x, ridges):
     return -0.5 * (distance2 + log_det[:, None])
 
 
-def conditional(mean, cov, known, values):
+def conditional(
+    mean: npt.ArrayLike,
+    cov: npt.ArrayLike,
+    known: npt.ArrayLike,
+    values: npt.ArrayLike,
+) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian of the unknown coordinates given the known ones.
 
     Parameters
@@ -268,11 +303,11 @@ def conditional(mean, cov, known, values):
     ----------
     Bishop (2006), Pattern Recognition and Machine Learning, eqs. 2.81-2.82.
     """
-    mean = check_array("mean", mean, (None,))
+    mean = finite_array("mean", mean, (None,))
     cov = check_cov("cov", cov, len(mean))
-    known = check_array("known", known, (len(mean),), kinds="b")
+    known = finite_array("known", known, (len(mean),), kinds="b")
     values = check_rows("values", values, int(known.sum()))
-    _check_semi_definite(cov)
+    check_semi_definite("cov", cov)
     across = cov[np.ix_(~known, known)]
     try:
         gain = cho_solve(cho_factor(cov[np.ix_(known, known)]), across.T).T
@@ -285,7 +320,9 @@ def conditional(mean, cov, known, values):
     return new_mean, (new_cov + new_cov.T) / 2
 
 
-def class_posterior(log_prob, prior):
+def class_posterior(
+    log_prob: npt.ArrayLike, prior: npt.ArrayLike
+) -> np.ndarray:
     """Probability of each class given x, by Bayes' rule.
 
     Parameters
@@ -312,7 +349,7 @@ def class_posterior(log_prob, prior):
             "log_prob must be numbers of shape (n, n_classes), got "
             f"{log_prob.dtype} of shape {log_prob.shape}"
         )
-    prior = check_array("prior", prior, (log_prob.shape[1],))
+    prior = finite_array("prior", prior, (log_prob.shape[1],))
     if (prior < 0).any() or not prior.any():
         raise ValueError(f"prior must be >= 0 and not all 0, got {prior}")
     with np.errstate(divide="ignore"):
@@ -322,24 +359,3 @@ def class_posterior(log_prob, prior):
         bad = int((~np.isfinite(total)).sum())
         raise ValueError(f"log_prob: {bad} rows fit no class (-inf or NaN)")
     return np.exp(joint - total)
-
-
-def _check_semi_definite(cov):
-    """Check that no eigenvalue is below 0 by more than rounding."""
-    tolerance = len(cov) * np.finfo(cov.dtype).eps * np.trace(cov)
-    try:
-        _cholesky(cov, max(tolerance, np.finfo(cov.dtype).tiny))
-    except ValueError:
-        raise ValueError("cov has a negative eigenvalue") from None
-
-
-def _cholesky(cov, ridge):
-    """Lower Cholesky factor of cov + ridge * identity."""
-    cov = cov + ridge * np.eye(len(cov), dtype=cov.dtype)
-    try:
-        return cholesky(cov, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError as error:
-        raise ValueError(
-            f"cov is not positive definite with a ridge of {ridge:g} "
-            f"({error}); try a larger ridge, or choose a rank"
-        ) from None

@@ -5,25 +5,30 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
 from utils.checks import (
-    check_array,
     check_count,
     check_cov,
     check_number,
     check_rng,
     check_rows,
+    finite_array,
 )
-from utils.gaussian import principal_axes
+from utils.linalg import posterior_root, principal_axes
 
-__all__ = ["LowRankGaussian", "fit_factor_analysis", "fit_ppca"]
+__all__ = [
+    "LowRankGaussian",
+    "factor_m_step",
+    "fit_factor_analysis",
+    "fit_ppca",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class LowRankGaussian:
-    """A normal with covariance loadings @ loadings.T + diag(noise).
+    """A normal of covariance loadings @ loadings.T + diag(noise_variance).
 
     That matrix is never built: a row costs O(d k).
 
@@ -31,24 +36,30 @@ class LowRankGaussian:
     ----------
     mean : ndarray of shape (d,)
     loadings : ndarray of shape (d, k)
-    noise : ndarray of shape (d,)
-        Variance of the noise in each coordinate, above 0.
+    noise_variance : ndarray of shape (d,)
+        Of each coordinate, above 0.
     """
 
     mean: np.ndarray
     loadings: np.ndarray
-    noise: np.ndarray
+    noise_variance: np.ndarray
+
+    @property
+    def n_parameters(self) -> int:
+        """Free numbers: d for the mean, d k - k (k - 1) / 2 for the loadings
+        (a rotation of the latents changes nothing), and d for the noise, or
+        1 if it is alike in all coordinates.
+        """
+        d, k = self.loadings.shape
+        k = min(k, d)
+        alike = np.ptp(self.noise_variance) == 0
+        return d + d * k - k * (k - 1) // 2 + (1 if alike else d)
 
     @cached_property
-    def _inner(self):
-        """Loadings over noise, and the lower Cholesky factor of
-        I + loadings.T @ diag(1 / noise) @ loadings.
-        """
-        scaled = self.loadings / self.noise[:, None]
-        inner = np.eye(scaled.shape[1]) + self.loadings.T @ scaled
-        return scaled, cholesky(inner, lower=True)
+    def _posterior_root(self) -> tuple[np.ndarray, np.ndarray]:
+        return posterior_root(self.loadings, self.noise_variance)
 
-    def latents(self, x):
+    def posterior(self, x: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Normal law of the latents z of each row, p(z | x).
 
         Parameters
@@ -66,18 +77,20 @@ class LowRankGaussian:
         Bishop (2006), Pattern Recognition and Machine Learning, eq. 12.66.
         """
         x = check_rows("x", x, len(self.mean))
-        scaled, factor = self._inner
-        cov = cho_solve((factor, True), np.eye(len(factor)))
+        scaled, root = self._posterior_root
+        cov = root.T @ root
         return (x - self.mean) @ (scaled @ cov), cov
 
-    def sample(self, n, rng, noise=True):
+    def sample(
+        self, n: int, rng: np.random.Generator, add_noise: bool = True
+    ) -> np.ndarray:
         """Draw n rows, mean + loadings z, and noise unless it is left out.
 
         Parameters
         ----------
         n : int
         rng : numpy.random.Generator
-        noise : bool
+        add_noise : bool
             Without noise the rows lie on a plane of k dimensions, and are no
             samples of the fitted law.
 
@@ -94,11 +107,11 @@ class LowRankGaussian:
         check_rng("rng", rng)
         x = rng.standard_normal((n, self.loadings.shape[1])) @ self.loadings.T
         x += self.mean
-        if noise:
-            x += rng.standard_normal(x.shape) * np.sqrt(self.noise)
+        if add_noise:
+            x += rng.standard_normal(x.shape) * np.sqrt(self.noise_variance)
         return x
 
-    def log_prob(self, x):
+    def log_prob(self, x: npt.ArrayLike) -> np.ndarray:
         """Natural logarithm of the density at each row.
 
         By the matrix inversion and determinant lemmas.
@@ -119,16 +132,18 @@ class LowRankGaussian:
         """
         d = len(self.mean)
         x = check_rows("x", x, d)
-        scaled, factor = self._inner
-        gap = x - self.mean
-        inner = solve_triangular(factor, (gap @ scaled).T, lower=True)
-        distance2 = np.square(gap) @ (1 / self.noise)
-        distance2 -= np.square(inner).sum(axis=0)
-        log_det = np.log(self.noise).sum() + 2 * np.log(np.diag(factor)).sum()
+        scaled, root = self._posterior_root
+        deviation = x - self.mean
+        distance2 = np.square(deviation) @ (1 / self.noise_variance)
+        distance2 -= np.square(deviation @ scaled @ root.T).sum(axis=1)
+        log_det = np.log(self.noise_variance).sum()
+        log_det -= 2 * np.log(np.diag(root)).sum()
         return -0.5 * (distance2 + log_det + d * np.log(2 * np.pi))
 
 
-def fit_ppca(mean, cov, rank):
+def fit_ppca(
+    mean: npt.ArrayLike, cov: npt.ArrayLike, n_factors: int
+) -> LowRankGaussian:
     """Probabilistic PCA of the largest likelihood, in closed form.
 
     Parameters
@@ -136,7 +151,7 @@ def fit_ppca(mean, cov, rank):
     mean : ndarray of shape (d,)
     cov : ndarray of shape (d, d)
         Maximum-likelihood covariance of the rows.
-    rank : int
+    n_factors : int
         Directions kept, 1 to d - 1.
 
     Returns
@@ -148,25 +163,31 @@ def fit_ppca(mean, cov, rank):
     Raises
     ------
     ValueError
-        If a shape does not fit, rank is out of range, or no variance is left
-        for the noise.
+        If a shape does not fit, n_factors is out of range, or no variance is
+        left for the noise.
 
     References
     ----------
     Tipping and Bishop (1999), Probabilistic principal component analysis,
     Journal of the Royal Statistical Society B 61(3), eqs. 7 and 8.
     """
-    mean, cov, rank = _check_fit(mean, cov, rank)
-    variance, vectors = principal_axes(cov, rank)
-    noise = (np.trace(cov) - variance.sum()) / (len(cov) - rank)
-    if noise <= len(cov) * np.finfo(cov.dtype).eps * variance[-1]:
-        raise ValueError(f"cov has rank {rank} or less: no noise is left")
+    mean, cov, k = _check_fit(mean, cov, n_factors)
+    variance, vectors = principal_axes(cov, k)
+    noise = (np.trace(cov) - variance.sum()) / (len(cov) - k)
+    if noise <= len(cov) * np.finfo(cov.dtype).eps * variance[0]:
+        raise ValueError(f"cov has rank {k} or less: no noise is left")
     loadings = vectors * np.sqrt(np.maximum(variance - noise, 0))
-    noise = np.full(len(cov), noise)
-    return LowRankGaussian(mean, loadings[:, ::-1], noise)
+    return LowRankGaussian(mean, loadings, np.full(len(cov), noise))
 
 
-def fit_factor_analysis(mean, cov, rank, floor, tol=1e-4, max_iterations=500):
+def fit_factor_analysis(
+    mean: npt.ArrayLike,
+    cov: npt.ArrayLike,
+    n_factors: int,
+    floor: float,
+    tol: float = 1e-4,
+    max_iterations: int = 500,
+) -> LowRankGaussian:
     """Factor analysis by EM: noise of its own for each coordinate.
 
     Parameters
@@ -174,11 +195,11 @@ def fit_factor_analysis(mean, cov, rank, floor, tol=1e-4, max_iterations=500):
     mean : ndarray of shape (d,)
     cov : ndarray of shape (d, d)
         Maximum-likelihood covariance of the rows.
-    rank : int
-        Number of factors, 1 to d - 1.
+    n_factors : int
+        1 to d - 1.
     floor : float
-        Least variance of the noise, above 0. Without one a constant
-        coordinate sends the likelihood to infinity.
+        Clips each variance of the noise from below; it adds to none. Above
+        0, since a constant coordinate else sends the likelihood to infinity.
     tol : float
         Stop when an iteration gains less, in nats a row.
     max_iterations : int
@@ -202,16 +223,21 @@ def fit_factor_analysis(mean, cov, rank, floor, tol=1e-4, max_iterations=500):
     Rubin and Thayer (1982), EM algorithms for ML factor analysis,
     Psychometrika 47(1).
     """
-    mean, cov, rank = _check_fit(mean, cov, rank)
+    mean, cov, k = _check_fit(mean, cov, n_factors)
     check_number("floor", floor)
     check_number("tol", tol)
     if floor == 0:
         raise ValueError("floor must be above 0")
     max_iterations = check_count("max_iterations", max_iterations, 1)
-    model, last = fit_ppca(mean, cov, rank), -np.inf
-    loadings, noise = model.loadings, np.maximum(model.noise, floor)
+    model, last = fit_ppca(mean, cov, k), -np.inf
+    loadings, noise = model.loadings, np.maximum(model.noise_variance, floor)
     for _ in range(max_iterations):
-        now, loadings, noise = _factor_step(cov, loadings, noise)
+        scaled, root = posterior_root(loadings, noise)
+        across = root.T @ (root @ (scaled.T @ cov))
+        distance2 = (np.diag(cov) / noise).sum() - np.vdot(scaled, across.T)
+        log_det = np.log(noise).sum() - 2 * np.log(np.diag(root)).sum()
+        now = -(distance2 + log_det) / 2  # but for a constant
+        loadings, noise = factor_m_step(scaled, root, across, np.diag(cov))
         noise = np.maximum(noise, floor)
         if now - last < tol:
             return LowRankGaussian(mean, loadings, noise)
@@ -224,25 +250,46 @@ def fit_factor_analysis(mean, cov, rank, floor, tol=1e-4, max_iterations=500):
     return LowRankGaussian(mean, loadings, noise)
 
 
-def _factor_step(cov, loadings, noise):
-    """Mean log-density of the rows but for a constant; then one step of EM."""
-    scaled = loadings / noise[:, None]
-    inner = np.eye(loadings.shape[1]) + loadings.T @ scaled
-    inverse = np.linalg.inv(inner)
-    across = cov @ scaled @ inverse  # cov of x and the mean of z given x
-    log_det = np.log(noise).sum() + np.linalg.slogdet(inner)[1]
-    distance2 = (np.diag(cov) / noise).sum() - np.vdot(scaled, across)
-    second = inverse + inverse @ scaled.T @ across  # mean of z z^T
-    loadings = np.linalg.solve(second, across.T).T
-    noise = np.diag(cov) - (loadings * across).sum(axis=1)
-    return -(log_det + distance2) / 2, loadings, noise
+def factor_m_step(
+    scaled: np.ndarray,
+    root: np.ndarray,
+    across: np.ndarray,
+    variance: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """M-step of factor analysis, of one model or of a stack of them.
+
+    Parameters
+    ----------
+    scaled : ndarray of shape (..., d, k)
+    root : ndarray of shape (..., k, k)
+        Both as `utils.linalg.posterior_root` gives them, by which the
+        E-step was done.
+    across : ndarray of shape (..., k, d)
+        Covariance of the posterior mean of z with x.
+    variance : ndarray of shape (..., d)
+        Of each coordinate of x.
+
+    Returns
+    -------
+    loadings : ndarray of shape (..., d, k)
+    noise_variance : ndarray of shape (..., d)
+        Rounding may leave it below 0.
+    """
+    inverse = root.mT @ root
+    second = inverse + across @ scaled @ inverse  # mean of z z^T
+    loadings = np.linalg.solve(second, across).mT
+    return loadings, variance - (loadings * across.mT).sum(axis=-1)
 
 
-def _check_fit(mean, cov, rank):
+def _check_fit(
+    mean: npt.ArrayLike, cov: npt.ArrayLike, n_factors: int
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Check what a Gaussian of low rank is fitted to."""
-    mean = check_array("mean", mean, (None,))
+    mean = finite_array("mean", mean, (None,))
     cov = check_cov("cov", cov, len(mean))
-    rank = check_count("rank", rank, 1)
-    if rank >= len(mean):
-        raise ValueError(f"rank must be below {len(mean)}, got {rank}")
-    return mean, cov, rank
+    n_factors = check_count("n_factors", n_factors, 1)
+    if n_factors >= len(mean):
+        raise ValueError(
+            f"n_factors must be below {len(mean)}, got {n_factors}"
+        )
+    return mean, cov, n_factors

@@ -4,22 +4,25 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import LinAlgError
 from scipy.special import logsumexp
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from utils.checks import (
-    check_array,
     check_count,
     check_number,
     check_rng,
     check_rows,
+    finite_array,
 )
-from utils.em import LowRankSteps, MomentSteps
-from utils.gaussian import class_posterior
+from utils.em import LowRankSteps, MomentSteps, Steps
+from utils.gaussian import Gaussian, class_posterior
+from utils.lowrank import LowRankGaussian
 
 __all__ = ["Mixture", "fit_mixture"]
 
@@ -49,11 +52,22 @@ class Mixture:
     history: tuple = ()
     converged: bool | None = None
 
-    def component_log_prob(self, x):
+    @property
+    def n_parameters(self) -> int:
+        """Free numbers of all components, and K - 1 weights.
+
+        A mixture does not know what its components have in common: each
+        counts as it stands, so that a tied covariance counts K times, and a
+        diagonal one as a full one.
+        """
+        own = sum(component.n_parameters for component in self.components)
+        return own + len(self.weights) - 1
+
+    def component_log_prob(self, x: npt.ArrayLike) -> np.ndarray:
         """Log-density at each row under each component, shape (n, K)."""
         return np.stack([c.log_prob(x) for c in self.components], axis=1)
 
-    def log_prob(self, x):
+    def log_prob(self, x: npt.ArrayLike) -> np.ndarray:
         """Natural logarithm of the density at each row.
 
         Parameters
@@ -68,16 +82,18 @@ class Mixture:
         Raises
         ------
         ValueError
-            If x does not fit.
+            If x does not fit, or a component has no density.
         """
         joint = self.component_log_prob(x) + np.log(self.weights)
         return logsumexp(joint, axis=1)
 
-    def responsibilities(self, x):
+    def responsibilities(self, x: npt.ArrayLike) -> np.ndarray:
         """Probability of each component given each row, shape (n, K)."""
         return class_posterior(self.component_log_prob(x), self.weights)
 
-    def sample(self, n, rng, **options):
+    def sample(
+        self, n: int, rng: np.random.Generator, **options: Any
+    ) -> np.ndarray:
         """Draw n rows in random order.
 
         Parameters
@@ -107,17 +123,17 @@ class Mixture:
 
 
 def fit_mixture(
-    x,
-    n_components,
-    rng,
+    x: npt.ArrayLike,
+    n_components: int,
+    rng: np.random.Generator,
     *,
-    covariance="full",
-    rank=None,
-    ridge=1e-6,
-    start=None,
-    tol=1e-3,
-    max_iterations=200,
-):
+    covariance: str = "full",
+    n_factors: int | None = None,
+    ridge: float = 1e-6,
+    start: Mixture | None = None,
+    tol: float = 1e-3,
+    max_iterations: int = 200,
+) -> Mixture:
     """Fit a mixture of Gaussians by EM.
 
     It starts from a k-means clustering, which starts by k-means++, and stops
@@ -132,12 +148,12 @@ def fit_mixture(
     rng : numpy.random.Generator
     covariance : {"full", "tied", "diag", "low_rank"}
         A covariance for each component; one for all; variances only; or
-        `rank` directions and noise in each coordinate.
-    rank : int, optional
+        `n_factors` directions and noise in each coordinate.
+    n_factors : int, optional
         For "low_rank".
     ridge : float
-        Added to each variance at each iteration, so that no component can
-        collapse on a few rows.
+        Adds to each variance at each iteration, so that no component can
+        collapse on a few rows; it clips none.
     start : Mixture, optional
         Where EM starts instead, with components of the same kind.
     tol : float
@@ -165,102 +181,104 @@ def fit_mixture(
     via the EM algorithm, Journal of the Royal Statistical Society B 39(1).
     Bishop (2006), Pattern Recognition and Machine Learning, section 9.2.
     """
-    x, k = _check_fit(x, n_components, rng, ridge)
-    _check_rule(tol, max_iterations)
+    x, k = _check_fit(x, n_components, rng, ridge, tol, max_iterations)
     if start is not None:
-        _check_start(start, (k, x.shape[1]), covariance, rank)
-    kind = covariance, rank, ridge
+        _check_start(start, (k, x.shape[1]), covariance, n_factors)
+    history: list[float] = []
+    now, converged, begun = -np.inf, False, time.monotonic()
     try:
-        model = _fit(x, k, rng, kind, start, tol, max_iterations)
+        steps = _steps(x, covariance, n_factors, ridge)
+        if start is None:
+            params = steps.first(x, _clusters(x, k, rng), k)
+        else:
+            params = steps.from_data_space(start.weights, start.components)
+        keeps = len(x) * steps.n_features * x.itemsize <= KEEP
+        kept = list(steps.blocks(x)) if keeps else None
+        while not converged and len(history) < max_iterations:
+            sums, log_prob = steps.e_step(params, kept or steps.blocks(x))
+            params = steps.m_step(sums, params)
+            before, now = now, float(log_prob) / len(x)
+            history.append(now)
+            converged = abs(now - before) < tol
+            _show(begun, history, max_iterations, converged)
+        weights, components = steps.to_data_space(params)
     except LinAlgError as error:
         raise ValueError(
             f"a covariance has no inverse with a ridge of {ridge:g} "
             f"({error}); try a larger one"
         ) from None
-    if not model.converged:
-        told = f"{tol:g} nats a row in {max_iterations} iterations"
-        told = f"EM has not converged to {told}"
-        warnings.warn(told, ConvergenceWarning, stacklevel=2)
-    return model
+    if not converged:
+        warnings.warn(
+            f"EM has not converged to {tol:g} nats a row in "
+            f"{max_iterations} iterations",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return Mixture(weights, components, tuple(history), converged)
 
 
-def _fit(x, k, rng, kind, start, tol, max_iterations):
-    """Mixture fitted to checked rows."""
-    steps = _steps(x, *kind)
-    if start is None:
-        params = steps.first(x, _labels(x, k, rng), k)
-    else:
-        params = steps.inward(start.weights, start.components)
-    params, *told = _climb(steps, params, x, tol, max_iterations)
-    return Mixture(*steps.outward(params), *told)
-
-
-def _climb(steps, params, x, tol, max_iterations):
-    """Iterate EM until the mean log-density changes by less than tol."""
-    history, done = (), False
-    keeps = len(x) * steps.n_features * x.itemsize <= KEEP
-    kept = list(steps.blocks(x)) if keeps else None
-    begun = time.monotonic()
-    while not done:
-        sums, log_prob = steps.e_step(params, kept or steps.blocks(x))
-        params = steps.m_step(sums, params)
-        history += (float(log_prob) / len(x),)
-        converged = len(history) > 1 and abs(history[-1] - history[-2]) < tol
-        done = converged or len(history) == max_iterations
-        _show(begun, history, max_iterations, "\n" if done else "")
-    return params, history, converged
-
-
-def _check_fit(x, n_components, rng, ridge):
+def _check_fit(
+    x: npt.ArrayLike,
+    n_components: int,
+    rng: np.random.Generator,
+    ridge: float,
+    tol: float,
+    max_iterations: int,
+) -> tuple[np.ndarray, int]:
     """Rows as float32 or float64, and the number of components."""
     x = check_rows("x", x)
     k = check_count("n_components", n_components, 1)
     check_rng("rng", rng)
     check_number("ridge", ridge)
+    check_number("tol", tol)
+    check_count("max_iterations", max_iterations, 1)
     if k > len(x):
         raise ValueError(f"n_components is {k}, but x has {len(x)} rows")
     return x if x.dtype == np.float32 else x.astype(np.float64), k
 
 
-def _check_rule(tol, max_iterations):
-    """Check when EM stops."""
-    check_number("tol", tol)
-    check_count("max_iterations", max_iterations, 1)
-
-
-def _check_start(start, shape, covariance, rank):
+def _check_start(
+    start: Mixture, shape: tuple, covariance: str, n_factors: int | None
+) -> None:
     """Check the mixture to start from: its shape and its kind."""
     if not isinstance(start, Mixture):
         raise ValueError(
             f"start must be a Mixture, got {type(start).__name__}"
         )
     means = [component.mean for component in start.components]
-    found = check_array("start.means", means or np.empty((0, 0)), (None, None))
+    found = finite_array(
+        "start.means", means or np.empty((0, 0)), (None, None)
+    )
     if found.shape != shape:
         raise ValueError(
             f"start must have (K, d) = {shape}, has {found.shape}"
         )
-    check_array("start.weights", start.weights, shape[:1])
+    finite_array("start.weights", start.weights, shape[:1])
     for component in start.components:
-        if not _is_of_kind(component, shape[1], covariance, rank):
+        if not _is_of_kind(component, shape[1], covariance, n_factors):
             raise ValueError(f"start has other components than {covariance!r}")
 
 
-def _is_of_kind(component, d, covariance, rank):
+def _is_of_kind(
+    component: Any, d: int, covariance: str, n_factors: int | None
+) -> bool:
     """Whether EM for one kind of covariance can go on from a component."""
     if covariance == "low_rank":
-        loadings = getattr(component, "loadings", np.empty(0))
-        return loadings.shape == (d, rank)
-    factor = getattr(component, "factor", np.empty(0))
-    diagonal = factor.ndim == 2 and not np.tril(factor, -1).any()
-    return factor.shape == (d, d) and (diagonal or covariance != "diag")
+        fits = isinstance(component, LowRankGaussian)
+        return fits and component.loadings.shape == (d, n_factors)
+    if not isinstance(component, Gaussian) or not component.has_density:
+        return False
+    return covariance != "diag" or not np.tril(component.factor, -1).any()
 
 
-def _steps(x, covariance, rank, ridge):
+def _steps(
+    x: np.ndarray, covariance: str, n_factors: int | None, ridge: float
+) -> Steps:
     """The E- and M-steps of one kind of covariance."""
-    if (covariance == "low_rank") != (rank is not None):
+    if (covariance == "low_rank") != (n_factors is not None):
         raise ValueError(
-            f"rank belongs to 'low_rank'; got {covariance!r} and rank {rank}"
+            f"n_factors belongs to 'low_rank'; got {covariance!r} and "
+            f"n_factors {n_factors}"
         )
     if ridge == 0 and (x == x[0]).all(axis=0).any():
         raise ValueError("x has constant columns: they need a ridge above 0")
@@ -268,8 +286,8 @@ def _steps(x, covariance, rank, ridge):
     cov = np.cov(x, rowvar=False, ddof=0, dtype=np.float64)
     cov = cov.reshape(2 * x.shape[1:])
     eps = 10 * np.finfo(x.dtype).eps  # rows that a component has at least
-    if covariance == "low_rank":
-        return LowRankSteps(mean, cov, ridge, rank, eps)
+    if n_factors is not None:
+        return LowRankSteps(mean, cov, ridge, n_factors, eps)
     if covariance in ("full", "tied", "diag"):
         return MomentSteps(mean, cov, ridge, covariance, eps)
     raise ValueError(
@@ -278,8 +296,8 @@ def _steps(x, covariance, rank, ridge):
     )
 
 
-def _labels(x, k, rng):
-    """Clusters of a few rounds of k-means, from a k-means++ start."""
+def _clusters(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Labels by a few rounds of k-means, from a k-means++ start."""
     seed = int(rng.integers(2**31))
     means = KMeans(k, n_init=1, max_iter=20, random_state=seed)
     with warnings.catch_warnings():
@@ -293,8 +311,11 @@ def _labels(x, k, rng):
     return labels
 
 
-def _show(begun, history, most, end):
-    """Tell on stderr how far a long fit is."""
+def _show(
+    begun: float, history: list[float], most: int, converged: bool
+) -> None:
+    """Say on stderr how far a long fit is."""
     if time.monotonic() - begun > SHOW_AFTER:
         line = f"\rEM {len(history)}/{most}: {history[-1]:.4f} nats a row"
+        end = "\n" if converged or len(history) == most else ""
         print(line, end=end, file=sys.stderr, flush=True)

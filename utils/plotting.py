@@ -1,12 +1,14 @@
 """Pictures of many digits at once."""
 
 import math
+from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+import numpy.typing as npt
 from matplotlib.colors import Colormap
 
-from utils.checks import as_array, check_array, check_count
+from utils.checks import as_array, check_count, finite_array
 
 __all__ = ["draw_grid"]
 
@@ -14,16 +16,16 @@ GAP = 2  # pixels between tiles
 
 
 def draw_grid(
-    x,
-    n_columns=10,
+    x: npt.ArrayLike,
+    n_columns: int = 10,
     *,
-    ax=None,
-    scale=(0, 1),
-    labels=None,
-    row_labels=None,
-    column_labels=None,
-    cmap="gray_r",
-):
+    ax: plt.Axes | None = None,
+    scale: tuple[float, float] | str = (0, 1),
+    labels: Iterable | None = None,
+    row_labels: Iterable | None = None,
+    column_labels: Iterable | None = None,
+    cmap: str | Colormap = "gray_r",
+) -> None:
     """Draw rows of pixels as one mosaic of square images.
 
     Parameters
@@ -69,7 +71,9 @@ def draw_grid(
         ax.text(left, top, label, color="C0", va="top", fontsize="small")
 
 
-def _label_edges(ax, side, row_labels, column_labels):
+def _label_edges(
+    ax: plt.Axes, side: int, row_labels: list, column_labels: list
+) -> None:
     """Take away the frame; name each row and column at its middle."""
     ax.grid(False)
     ax.spines[:].set_visible(False)
@@ -79,7 +83,9 @@ def _label_edges(ax, side, row_labels, column_labels):
         axis.set_ticks(middles, texts)
 
 
-def _mosaic(images, corners, n_rows, n_columns):
+def _mosaic(
+    images: np.ndarray, corners: np.ndarray, n_rows: int, n_columns: int
+) -> np.ndarray:
     """One array with all images, and NaN between them."""
     side = images.shape[1]
     shape = np.array([n_rows, n_columns]) * (side + GAP) - GAP
@@ -89,7 +95,7 @@ def _mosaic(images, corners, n_rows, n_columns):
     return mosaic
 
 
-def _check_target(ax, cmap):
+def _check_target(ax: plt.Axes | None, cmap: str | Colormap) -> None:
     """Check where to draw, and in which colours."""
     if not (isinstance(cmap, Colormap) or cmap in plt.colormaps()):
         raise ValueError(f"cmap must be a colour map or name one: {cmap!r}")
@@ -97,7 +103,7 @@ def _check_target(ax, cmap):
         raise ValueError(f"ax must be Axes or None, got {type(ax).__name__}")
 
 
-def _as_labels(name, labels, n):
+def _as_labels(name: str, labels: Iterable | None, n: int) -> list[str]:
     """List of n texts, or an empty one for None."""
     if labels is None:
         return []
@@ -107,7 +113,7 @@ def _as_labels(name, labels, n):
     return labels
 
 
-def _on_scale(images, scale):
+def _on_scale(images: np.ndarray, scale: tuple[float, float] | str) -> tuple:
     """The images, and the values that are drawn white and black."""
     if isinstance(scale, str) and scale == "each":
         images = images - images.min(axis=(1, 2), keepdims=True).astype(float)
@@ -123,7 +129,7 @@ def _on_scale(images, scale):
     return images, *limits.tolist()
 
 
-def _as_images(x):
+def _as_images(x: npt.ArrayLike) -> np.ndarray:
     """Array of shape (n, side, side), from rows or images."""
     x = as_array("x", x)
     if x.ndim == 2:
@@ -133,7 +139,7 @@ def _as_images(x):
                 f"x must have side * side columns, got shape {x.shape}"
             )
         x = x.reshape(len(x), side, side)
-    x = check_array("x", x, (None, None, None))
+    x = finite_array("x", x, (None, None, None))
     if x.size == 0 or x.shape[1] != x.shape[2]:
         raise ValueError(f"x must hold square images, got shape {x.shape}")
     return x

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.checks import (
-    check_array,
     check_count,
     check_labels,
     check_rows,
+    finite_array,
 )
 
 __all__ = [
@@ -64,7 +64,7 @@ def bits_per_dim(
     Theis, van den Oord and Bethge (2016), A note on the evaluation of
     generative models, section 3.1, arXiv:1511.01844.
     """
-    log_prob = check_array("log_prob", log_prob, (None,))
+    log_prob = finite_array("log_prob", log_prob, (None,))
     d = check_count("d", d, 1)
     n_levels = check_count("n_levels", n_levels, 2)
     bits = -log_prob / (d * np.log(2))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.checks import check_array, check_labels, check_rng
+from utils.checks import check_labels, check_rng, finite_array
 from utils.data import preprocess
 from utils.scores.board import Row, pack
 from utils.scores.columns import COLUMNS, Drawn, Reference, nearest_of_some
@@ -51,7 +51,7 @@ def make_reference(
         If a shape does not fit, or a digit is too rare.
     """
     for name, images in [("x_train", x_train), ("x_test", x_test)]:
-        check_array(name, images, (None, 28, 28), kinds="u")
+        finite_array(name, images, (None, 28, 28), kinds="u")
     check_labels("y_test", y_test, len(x_test), 10)
     chosen = stratified_choice(y_test, np.random.default_rng(0))
     x = preprocess(x_test[chosen])
@@ -188,7 +188,7 @@ def score_model(
         rng, start = np.random.default_rng(seed), time.perf_counter()
         x = draw(LABELS.copy(), rng)
         seconds += time.perf_counter() - start
-        x = check_array("draw(labels, rng)", x, (len(LABELS), 784))
+        x = finite_array("draw(labels, rng)", x, (len(LABELS), 784))
         x = np.clip(x, 0, 1).astype(np.float32)
         drawn = Drawn(x, LABELS, conditional, reference)
         for column in COLUMNS:
