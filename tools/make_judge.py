@@ -1,25 +1,33 @@
-"""Train the judge of the scores and write utils/scores/judge.npz.
+"""Train the judge of the scores; write its weights, and the axes of shapes.
 
-    make judge
+    make judge                              both
+    python -m tools.make_judge --axes       the axes of the stored judge
 
 Takes about four minutes on two cores. The weights differ a little on another
-machine, and with them each stored score: put the sha256 that is printed into
-utils/scores/judge.py, then call `make refresh`.
+machine, and with them each stored score: put each sha256 that is printed
+where it says, then call `make refresh`.
 """
 
 import hashlib
 import os
+import sys
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 import numpy as np
 
-from utils.data import load_mnist, preprocess, validation_split
-from utils.scores.judge import JUDGE_FILE, build_judge
+from utils.data import load_mnist, preprocess
+from utils.scores.judge import (
+    JUDGE_FILE,
+    build_judge,
+    judge_split,
+    load_judge,
+)
+from utils.scores.shapes import AXES_FILE, cut, fit_axes
 
 SEED = 0
-N_VAL = 10_000
+N_FOR_AXES = 5000  # digits that the judge was trained on
 EPOCHS = 6
 BATCH = 128
 LEARNING_RATE = 2e-3
@@ -48,19 +56,32 @@ def train(x, y, val, epochs):
     return judge
 
 
-def main():
+def save(path, variable, *arrays, **named):
+    """Write arrays, and tell the sha256 that the package must know."""
+    np.savez(path, *arrays, **named)
+    raw = path.read_bytes()
+    print(f"{path}: {len(raw):,} bytes")
+    print(f"{variable} = {hashlib.sha256(raw).hexdigest()}")
+
+
+def main(arguments):
+    """Train, unless only axes are asked for, and write what is new."""
     (x, y), (x_test, y_test) = load_mnist()
-    rng = np.random.default_rng(SEED)
-    (x_fit, y_fit), val = validation_split(preprocess(x), y, N_VAL, rng)
-    judge = train(x_fit, y_fit, val, EPOCHS)
-    weights = map(keras.ops.convert_to_numpy, judge.weights)
-    np.savez(JUDGE_FILE, *weights)
-    probs = judge.predict(preprocess(x_test), verbose=0)["probs"]
-    print(f"test accuracy {(probs.argmax(axis=1) == y_test).mean():.2%}")
-    raw = JUDGE_FILE.read_bytes()
-    print(f"{JUDGE_FILE}: {len(raw):,} bytes")
-    print(f"sha256 {hashlib.sha256(raw).hexdigest()}")
+    fit, held_out = judge_split(y)
+    if "--axes" in arguments:
+        judge = load_judge()
+    else:
+        val = preprocess(x[held_out]), y[held_out]
+        judge = train(preprocess(x[fit]), y[fit], val, EPOCHS)
+        weights = map(keras.ops.convert_to_numpy, judge.weights)
+        save(JUDGE_FILE, "JUDGE_SHA256 in utils/scores/judge.py", *weights)
+        probs = judge.predict(preprocess(x_test), verbose=0)["probs"]
+        print(f"test accuracy {(probs.argmax(axis=1) == y_test).mean():.2%}")
+    some = cut(preprocess(x[fit[:N_FOR_AXES]]))
+    mean, axes = fit_axes(judge.predict(some, verbose=0)["maps"])
+    variable = "AXES_SHA256 in utils/scores/shapes.py"
+    save(AXES_FILE, variable, mean=mean, axes=axes)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -35,7 +35,7 @@ def rows_of_seeds(path, code) -> list[Row]:
     """Train a lesson's network with each of its seeds; a row for each."""
     network = load_network(path)
     (x, y), (x_test, y_test) = load_mnist()
-    reference, rows = make_reference(x, x_test, y_test), []
+    reference, rows = make_reference(x, y, x_test, y_test), []
     for seed in network["MORE_SEEDS"]:
         network["keras"].utils.set_random_seed(seed)
         model, start = network["make_model"](), time.perf_counter()

@@ -12,7 +12,7 @@ import itertools
 import json
 import textwrap
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "Scoreboard",
     "explain_columns",
     "pack",
+    "pool_trainings",
     "read_scoreboard",
     "read_seeds",
     "unpack",
@@ -35,6 +36,7 @@ __all__ = [
 
 ROWS = Path(__file__).with_name("rows.json")
 SEEDS = Path(__file__).with_name("seeds.json")
+N_SHOWN = 4  # samples of each digit that a row keeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class Row:
         number and its standard deviation, or None where the model has no
         such number.
     samples : str
-        Ten samples, see `pack`.
+        Four samples of each digit, see `pack`.
     machine : str
         Where the seconds were measured.
     judge : str
@@ -94,6 +96,33 @@ def heads(*, seconds: bool = False) -> list[str]:
     return [column.head for column in COLUMNS if column.seconds == seconds]
 
 
+def pool_trainings(rows: list[Row]) -> Row:
+    """One row of several trainings of the same network.
+
+    Parameters
+    ----------
+    rows : list of Row
+        The first gives the name, the samples, and what is no pair.
+
+    Returns
+    -------
+    Row
+        Each pair is the mean over the trainings, and a deviation that holds
+        the spread within a training and the one between them. The score of
+        copies, which has one training, stays as it is.
+    """
+    pooled = {}
+    for name, value in rows[0].scores.items():
+        each = {column.name for column in COLUMNS if column.each}
+        if name in each and value is not None:
+            means, stds = np.transpose([row.scores[name] for row in rows])
+            variance = np.mean(stds**2)
+            if len(rows) > 1:
+                variance += means.var(ddof=1)
+            pooled[name] = float(means.mean()), float(np.sqrt(variance))
+    return replace(rows[0], scores=rows[0].scores | pooled)
+
+
 def explain_columns() -> str:
     """What each column says, as a Markdown table."""
     rows = ["| column | what it says | good |", "|---|---|---|"]
@@ -106,19 +135,19 @@ def explain_columns() -> str:
 
 
 def pack(x: np.ndarray) -> str:
-    """Ten pictures, shape (10, 784) in [0, 1], as a text for JSON."""
+    """Pictures, shape (n, 784) in [0, 1], as a text for JSON."""
     return base64.b64encode(zlib.compress(to_images(x).tobytes())).decode()
 
 
 def unpack(samples: str) -> np.ndarray:
     """Undo `pack`, but for the rounding to 256 grey levels."""
     raw = zlib.decompress(base64.b64decode(samples))
-    return np.frombuffer(raw, np.uint8).reshape(10, 784) / 255
+    return np.frombuffer(raw, np.uint8).reshape(-1, 784) / 255
 
 
 @dataclass(frozen=True)
 class Scoreboard:
-    """A table of rows, from the worst Fréchet distance to the best.
+    """A table of rows, from the worst shapes to the best.
 
     A notebook shows it as a table; `print` gives the same as text.
 
@@ -165,7 +194,8 @@ class Scoreboard:
 
     def draw(self, width: float = 9.0) -> None:
         """Draw a column of ten samples for each row, on a new figure."""
-        samples = np.stack([unpack(row.samples) for row in self.rows], axis=1)
+        first = [unpack(row.samples)[::N_SHOWN] for row in self.rows]
+        samples = np.stack(first, axis=1)
         names = [textwrap.fill(row.model, 11) for row in self.rows]
         height = width * 10 / len(names) + 0.6
         _, ax = plt.subplots(figsize=(width, height))

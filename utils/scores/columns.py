@@ -11,44 +11,47 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.data import preprocess
-from utils.scores.judge import Reading, read_digits
 from utils.scores.metrics import (
     Neighbours,
     class_consistency,
+    copied_share,
     frechet_distance,
-    nearest_distance,
     neighbour_scores,
+    tone_difference,
 )
+from utils.scores.shapes import Shapes, read_shapes
 
 __all__ = ["COLUMNS", "ORDER", "Column", "Drawn", "Reference"]
 
 K = 5  # neighbours
-N_NEAREST = 100  # samples a digit, for the nearest training digit
-BLOCK = 6000  # training digits that are held as floats at a time
-N_RESAMPLES = 200  # of the bootstrap
+N_COPIES = 100  # samples a digit whose nearest training digits are sought
 
 
 class Reference(NamedTuple):
-    """What samples are held against: fixed test digits, 250 a class.
+    """What samples are held against.
 
     Attributes
     ----------
-    features, maps : float32 ndarrays
-        What the judge says of the 2,500 test digits, see
-        `utils.scores.judge.Reading`.
+    z : tuple of 3 float32 ndarrays of shape (2500, 128)
+        Shapes of three disjoint sets of test digits, 250 a class; see
+        `utils.scores.shapes.Shapes`.
+    x : tuple of 3 float32 ndarrays of shape (2500, 784)
+        Their pixels.
+    unit : float
+        Mean Fréchet distance of held-out training digits from the three.
     x_train : uint8 ndarray of shape (n, 28, 28)
-    nearest : float
-        Median distance of 1,000 of them to the nearest training digit.
-    rest : int ndarray
-        Indices of the test digits that are not among them.
+    half : bool ndarray of shape (n,)
+        Half of the training digits, for a second fit: see `copies`.
+    held_out : int ndarray
+        Indices of the training digits that the judge has not seen.
     """
 
-    features: np.ndarray
-    maps: np.ndarray
+    z: tuple[np.ndarray, ...]
+    x: tuple[np.ndarray, ...]
+    unit: float
     x_train: np.ndarray
-    nearest: float
-    rest: np.ndarray
+    half: np.ndarray
+    held_out: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,22 +67,25 @@ class Drawn:
     conditional : bool
         Whether the model can be asked for a digit.
     reference : Reference
+    turn : int
+        Which of the reference's sets it is held against.
     """
 
     x: np.ndarray
     labels: np.ndarray
     conditional: bool
     reference: Reference
+    turn: int = 0
 
     @cached_property
-    def reading(self) -> Reading:
-        """What the judge says of the samples."""
-        return read_digits(self.x)
+    def shapes(self) -> Shapes:
+        """What the judge says of the samples, cut."""
+        return read_shapes(self.x)
 
     @cached_property
     def neighbours(self) -> Neighbours:
-        """Scores by nearest neighbours, on the judge's maps."""
-        return neighbour_scores(self.reference.maps, self.reading.maps, K)
+        """Scores by nearest neighbours, along the axes of shapes."""
+        return neighbour_scores(self.reference.z[self.turn], self.shapes.z, K)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +104,13 @@ class Column:
         What the number says, and which value is good: for the README.
     each : callable, optional
         ``each(drawn)`` is the score of one draw, None where the model has no
-        such number. The row holds mean and standard deviation over the
-        seeds.
-    once : callable, optional
-        ``once(drawn)`` is the score of the first draw, and its error.
+        such number. The row holds mean and standard deviation over three
+        draws, each held against another set of the reference.
+    half : callable, optional
+        ``half(drawn)`` is the score, and its error, of one draw of the model
+        fitted to half of the training digits.
+    brief : bool
+        Whether the README's short table has it.
     bounds : bool
         Whether the number of a row with ``bound`` is an upper bound.
     seconds : bool
@@ -114,7 +123,8 @@ class Column:
     meaning: str = ""
     good: str = ""
     each: Callable[[Drawn], float | None] | None = None
-    once: Callable[[Drawn], tuple[float, float]] | None = None
+    half: Callable[[Drawn], tuple[float, float]] | None = None
+    brief: bool = False
     bounds: bool = False
     seconds: bool = False
 
@@ -144,30 +154,27 @@ class Column:
         return before + " ± ".join(format(number, form) for number in values)
 
 
-def nearest_of_some(x, labels, x_train):
-    """Distances of 100 pictures a digit to the nearest training digit."""
-    first = [np.flatnonzero(labels == c)[:N_NEAREST] for c in range(10)]
-    some = x[np.concatenate(first)]
-    parts = np.array_split(x_train, -(-len(x_train) // BLOCK))
-    near = [nearest_distance(some, preprocess(part)) for part in parts]
-    return np.min(near, axis=0)
+def _frechet(drawn):
+    real = drawn.reference.z[drawn.turn]
+    return frechet_distance(real, drawn.shapes.z) / drawn.reference.unit
 
 
-def nearest_ratio(drawn: Drawn) -> tuple[float, float]:
-    """Median distance over that of test digits, and its bootstrap error."""
-    reference = drawn.reference
-    distance = nearest_of_some(drawn.x, drawn.labels, reference.x_train)
-    ratios = distance / reference.nearest
-    rng = np.random.default_rng(0)
-    resampled = rng.choice(ratios, (N_RESAMPLES, len(ratios)))
-    error = np.median(resampled, axis=1).std(ddof=1)
-    return float(np.median(ratios)), float(error)
+def _tone(drawn):
+    return tone_difference(drawn.x, drawn.reference.x[drawn.turn])
 
 
 def _consistency(drawn):
     if drawn.conditional:
-        return class_consistency(drawn.reading.probs, drawn.labels)
+        return class_consistency(drawn.shapes.probs, drawn.labels)
     return None
+
+
+def _copies(drawn):
+    """Of 100 samples a digit: all of them would take too long."""
+    first = [np.flatnonzero(drawn.labels == c)[:N_COPIES] for c in range(10)]
+    images, half = drawn.reference.x_train, drawn.reference.half
+    some = drawn.x[np.concatenate(first)]
+    return copied_share(some, images[half], images[~half])
 
 
 def _short(seconds):
@@ -175,22 +182,82 @@ def _short(seconds):
     return ".2g" if seconds < 10 else ".0f"
 
 
-ORDER = "frechet"  # the column that sorts the board, from the largest down
+ORDER = "shapes"  # the column that sorts the board, from the largest down
 COLUMNS = [
-    Column(name="model", head="model", form="s"),
-    Column(name="lesson", head="lesson", form="d"),
+    Column(name="model", head="model", form="s", brief=True),
+    Column(name="lesson", head="lesson", form="d", brief=True),
     Column(
-        name="parameters",
-        head="parameters",
-        form=",d",
-        meaning="how many numbers were fitted",
-        good="low",
+        name="shapes",
+        head="shapes",
+        form=lambda value: ".2f" if value < 10 else ".1f",
+        each=_frechet,
+        brief=True,
+        meaning="Fréchet distance from real digits, all cut to pure ink and "
+        "paper, in the eyes of a [judge](utils/scores/judge.py); 1 is how far "
+        "real digits are from others",
+        good="1",
+    ),
+    Column(
+        name="precision",
+        head="precision",
+        form=".2f",
+        each=lambda drawn: drawn.neighbours.precision,
+        brief=True,
+        meaning="share of samples, cut, that lie among real digits",
+        good="the real digits'",
+    ),
+    Column(
+        name="recall",
+        head="recall",
+        form=".2f",
+        each=lambda drawn: drawn.neighbours.recall,
+        brief=True,
+        meaning="share of real digits, cut, that lie among samples; read it "
+        "only where precision is high",
+        good="the real digits'",
+    ),
+    Column(
+        name="tone",
+        head="tone",
+        form=".1f",
+        each=_tone,
+        meaning="mean difference of the sorted grey levels, in % of full "
+        "ink: grain, blur and contrast, and not where they are",
+        good="0",
+    ),
+    Column(
+        name="copies",
+        head="copies",
+        form=".2f",
+        half=_copies,
+        brief=True,
+        meaning="share of samples nearer to the digits that the model was "
+        "fitted to than to as many others, when it is fitted to half of them",
+        good="0.5",
+    ),
+    Column(
+        name="consistency",
+        head="class",
+        form=".3f",
+        each=_consistency,
+        brief=True,
+        meaning="share of samples, cut, that the judge reads as the digit "
+        "asked for",
+        good="the real digits'",
+    ),
+    Column(
+        name="bayes",
+        head="Bayes",
+        form=".3f",
+        meaning="accuracy as a classifier, on test digits",
+        good="1",
     ),
     Column(
         name="bits",
         head="bits/dim",
         form=".2f",
         bounds=True,
+        brief=True,
         meaning="bits a pixel that the model spends on test digits "
         '(dequantised, or their 256 levels); "≤" marks a bound',
         good="low",
@@ -204,55 +271,12 @@ COLUMNS = [
         good="low",
     ),
     Column(
-        name="frechet",
-        head="Fréchet",
-        form=lambda value: ".2f" if value >= 0.1 else ".3f",
-        each=lambda drawn: frechet_distance(
-            drawn.reference.features, drawn.reading.features
-        ),
-        meaning="squared distance to real digits in the features of a small "
-        "[judge](utils/scores/judge.py)",
-        good="0",
-    ),
-    Column(
-        name="precision",
-        head="precision",
-        form=".2f",
-        each=lambda drawn: drawn.neighbours.precision,
-        meaning="share of samples among real digits",
-        good="near the real digits'",
-    ),
-    Column(
-        name="recall",
-        head="recall",
-        form=".2f",
-        each=lambda drawn: drawn.neighbours.recall,
-        meaning="share of real digits among samples",
-        good="near the real digits'",
-    ),
-    Column(
-        name="consistency",
-        head="class",
-        form=".3f",
-        each=_consistency,
-        meaning="share of samples that the judge reads as the digit asked for",
-        good="near the real digits'",
-    ),
-    Column(
-        name="bayes",
-        head="Bayes",
-        form=".3f",
-        meaning="accuracy as a classifier, on test digits",
-        good="1",
-    ),
-    Column(
-        name="nearest",
-        head="nearest",
-        form=".2f",
-        once=nearest_ratio,
-        meaning="distance to the nearest training digit, over that of test "
-        "digits",
-        good="near 1; a copier has 0",
+        name="parameters",
+        head="parameters",
+        form=",d",
+        brief=True,
+        meaning="how many numbers were fitted",
+        good="low",
     ),
     Column(
         name="fit_s",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from utils.checks import check_rows
+from utils.data import validation_split
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +25,7 @@ JUDGE_SHA256 = (
     "bd381c389dea7b16d30f88c5e83e6f930b8f63f4c6e2682737c157b2896186df"
 )
 BATCH = 50
+N_HELD_OUT = 10_000  # training digits that it has not seen
 
 
 class Reading(NamedTuple):
@@ -34,11 +36,10 @@ class Reading(NamedTuple):
     probs : ndarray of shape (n, 10)
         Probability of each digit.
     features : ndarray of shape (n, 128)
-        The maps of the third convolution, averaged over the picture: for the
-        Fréchet distance.
+        The maps of the third convolution, averaged over the picture.
     maps : ndarray of shape (n, 1152)
-        The same maps, averaged over 3 x 3 overlapping windows: for precision,
-        recall, density and coverage.
+        The same maps, averaged over 3 x 3 overlapping windows, so that they
+        say what is where.
     """
 
     probs: np.ndarray
@@ -76,6 +77,58 @@ def build_judge() -> "keras.Model":
     return keras.Model(pixels, outputs, name="judge")
 
 
+def judge_split(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training digits that the judge was trained on, and of
+    the 10,000 that were held out.
+
+    Parameters
+    ----------
+    y : int ndarray of shape (60000,)
+        Labels of the training digits.
+
+    Returns
+    -------
+    fit, held_out : int ndarrays of shapes (50000,) and (10000,)
+        Shuffled.
+    """
+    rows, rng = np.arange(len(y)), np.random.default_rng(0)
+    (fit, _), (held_out, _) = validation_split(rows, y, N_HELD_OUT, rng)
+    return fit, held_out
+
+
+def checked_bytes(path: Path, sha256: str, what: str) -> bytes:
+    """Content of a file that belongs to the judge.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str
+        That the content must have.
+    what : str
+        What it holds, for the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds something else.
+    """
+    remedy = f"Restore it, for example: git checkout -- {path}"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing; it holds {what}. {remedy}"
+        )
+    raw = path.read_bytes()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{path} does not hold {what}: expected sha256 {sha256}, "
+            f"found {found}. {remedy}"
+        )
+    return raw
+
+
 @cache
 def load_judge() -> "keras.Model":
     """Load the trained judge; read at the first call, then kept.
@@ -91,18 +144,7 @@ def load_judge() -> "keras.Model":
     ValueError
         If that file is not the one whose scores are stored.
     """
-    remedy = f"Restore it, for example: git checkout -- {JUDGE_FILE}"
-    if not JUDGE_FILE.exists():
-        raise FileNotFoundError(
-            f"{JUDGE_FILE} is missing; it holds the judge's weights. {remedy}"
-        )
-    raw = JUDGE_FILE.read_bytes()
-    found = hashlib.sha256(raw).hexdigest()
-    if found != JUDGE_SHA256:
-        raise ValueError(
-            f"{JUDGE_FILE} is not the judge: expected sha256 {JUDGE_SHA256}, "
-            f"found {found}. {remedy}"
-        )
+    raw = checked_bytes(JUDGE_FILE, JUDGE_SHA256, "the judge's weights")
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         weights = [file[f"arr_{i}"] for i in range(len(file.files))]
     judge = build_judge()

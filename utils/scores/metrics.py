@@ -10,15 +10,20 @@ from utils.checks import (
     check_rows,
     finite_array,
 )
+from utils.data import preprocess
 
 __all__ = [
     "Neighbours",
     "bits_per_dim",
     "class_consistency",
+    "copied_share",
     "frechet_distance",
     "nearest_distance",
     "neighbour_scores",
+    "tone_difference",
 ]
+
+BLOCK = 6000  # images that are held as floats at a time
 
 
 def bits_per_dim(
@@ -243,6 +248,74 @@ def nearest_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
     x = check_rows("x", x)
     reference = check_rows("reference", reference, x.shape[1])
     return pairwise_distances_argmin_min(x, reference)[1]
+
+
+def copied_share(
+    x: np.ndarray, fitted: np.ndarray, other: np.ndarray
+) -> tuple[float, float]:
+    """Share of rows that lie nearer to one set than to another, equally large.
+
+    Of draws of a model that was fitted to the first set, 1/2 is what chance
+    gives, and 1 says that each draw is a copy, or nearly.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+    fitted, other : uint8 ndarrays of shape (m, height, width)
+        Images, d = height * width.
+
+    Returns
+    -------
+    share : float
+    error : float
+        Its standard error, sqrt(share (1 - share) / n).
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or the sets are not equally large.
+    """
+    if len(fitted) != len(other):
+        raise ValueError(
+            f"fitted and other must be equally large, got {len(fitted)} and "
+            f"{len(other)}"
+        )
+    near, far = (_nearest_image(x, images) for images in (fitted, other))
+    share = float(np.mean(near < far))
+    return share, float(np.sqrt(share * (1 - share) / len(near)))
+
+
+def _nearest_image(x, images):
+    """Distance of each row to the nearest image, some at a time."""
+    parts = np.array_split(images, -(-len(images) // BLOCK))
+    found = [nearest_distance(x, preprocess(part)) for part in parts]
+    return np.min(found, axis=0)
+
+
+def tone_difference(x: np.ndarray, reference: np.ndarray) -> float:
+    """Mean difference of the sorted grey levels of two sets of pictures.
+
+    It asks how much ink there is of each grey level, and not where.
+
+    Parameters
+    ----------
+    x, reference : ndarrays of shape (n, d)
+        Grey levels, 0 for paper to 1 for full ink; equally many.
+
+    Returns
+    -------
+    float
+        In % of full ink.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    x = check_rows("x", x)
+    reference = finite_array("reference", reference, x.shape)
+    a, b = (np.sort(rows, axis=None).astype(float) for rows in (x, reference))
+    return float(100 * np.abs(a - b).mean())
 
 
 def class_consistency(probs: np.ndarray, y: np.ndarray) -> float:
