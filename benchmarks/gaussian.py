@@ -27,11 +27,11 @@ from tools.bench import (
 
 RIDGE = 0.01
 AIMS = {
-    "estimate": 3.2,
+    "estimate": 1.6,
     "sample_5_per_class": 300,
     "log_prob": 3.5,
     "draw_grid": 4,
-    "pipeline_after_load": 8,
+    "pipeline_after_load": 5,
 }
 PEAK_AIM = 300  # MB
 

@@ -52,7 +52,7 @@ def plain(files):
 def dask(files):
     from distributed import Client, LocalCluster
 
-    from utils.chunks import cluster_statistics
+    from utils.cluster import cluster_statistics
 
     def all_processes():
         use = [*client.run(cpu_and_peak).values(), cpu_and_peak()]
@@ -121,7 +121,8 @@ def make_files(folder):
     """Write the files; each is drawn from a generator of its own."""
     import numpy as np
 
-    from utils.chunks import augment, write_chunk
+    from utils.augment import augment
+    from utils.chunks import write_chunk
     from utils.data import load_mnist
 
     (images, y), _ = load_mnist()
