@@ -87,6 +87,7 @@ def test_rank_keeps_the_leading_eigenvectors(problem, data):
     assert (g.factor[largest, np.arange(rank)] > 0).all()
 
 
+@pytest.mark.slow
 def test_rank_takes_a_singular_covariance_of_real_digits():
     mean, cov, _ = threes()
     assert np.linalg.matrix_rank(cov) < 600
@@ -287,6 +288,7 @@ def test_log_prob_matches_mpmath(ridge):
     np.testing.assert_allclose(got, wanted, rtol=1e-12 + 100 * condition)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ridge", "atol"),
     [(0.1, 1e-4), (0.01, 1e-3)],  # nats, of some 500

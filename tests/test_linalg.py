@@ -9,6 +9,7 @@ from utils.linalg import cholesky_factor, posterior_root, principal_axes
 from utils.statistics import class_statistics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_axes", [20, 640, 784])
 def test_axes_of_a_covariance_with_equal_eigenvalues(n_axes):
     # ones, dequantised: hundreds of pixels have the variance of rounding

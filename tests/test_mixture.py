@@ -151,6 +151,7 @@ def test_ten_iterations_agree_with_scikit_learn(kind):
     assert not ours.converged
 
 
+@pytest.mark.slow
 @each_moment_kind
 def test_float32_rows_agree_in_the_mean(kind):
     x, ridge = digits(), 1e-3
@@ -376,6 +377,7 @@ def test_to_and_from_data_space_undo_each_other(kind):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.slow
 @each_kind
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blocks_are_kept_or_made_again_alike(kind, dtype, monkeypatch):
