@@ -2,18 +2,21 @@
 
 Each function takes pictures (rows of 784 pixels, 0 for paper to 1 for ink),
 their labels, a random generator and a strength, and gives as many pictures
-for the same labels. `LADDER` holds them by name, weakest first. No model is
-involved, so whoever looks at the pictures knows the right verdict.
-
-Use it with held-out digits, 250 a class in the order of the labels; those in
-`FROM_TRAINING` want training digits instead.
+for the same labels. No model is involved, so whoever looks at the pictures
+knows the right verdict.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
 
+from utils.checks import check_labels, check_rng, check_rows
+
 __all__ = ["FROM_TRAINING", "LADDER", "disturb"]
 
+Array = np.ndarray
+Rng = np.random.Generator
 SIDE = 28
 AXES = (1, 2)  # down and across, of pictures of shape (n, 28, 28)
 SWELL = 4  # pixels: how smooth a warp is
@@ -37,16 +40,12 @@ def _resample(images, down, across):
     return np.stack(moved)  # cubic: linear interpolation would blur as well
 
 
-def same(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 0
-) -> np.ndarray:
+def same(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """Leave them as they are."""
     return _rows(_square(x))
 
 
-def shift(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, pixels: float
-) -> np.ndarray:
+def shift(x: Array, y: Array, rng: Rng, pixels: int) -> Array:
     """Move each up, down, left or right by some pixels."""
     images, moved = _square(x), np.zeros((len(x), SIDE, SIDE), np.float32)
     ways = rng.integers(4, size=len(x))
@@ -57,9 +56,7 @@ def shift(
     return _rows(moved)
 
 
-def rotate(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, degrees: float
-) -> np.ndarray:
+def rotate(x: Array, y: Array, rng: Rng, degrees: float) -> Array:
     """Turn each by this angle about the middle, half of them either way."""
     turn = np.deg2rad(degrees) * rng.choice([-1, 1], len(x))
     turn = turn[:, None, None]
@@ -69,9 +66,7 @@ def rotate(
     return _rows(_resample(_square(x), new_down - down, new_across - across))
 
 
-def warp(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, pixels: float
-) -> np.ndarray:
+def warp(x: Array, y: Array, rng: Rng, pixels: float) -> Array:
     """Move each pixel by a smooth random field of this root mean square."""
     field = rng.standard_normal((2, len(x), SIDE, SIDE), np.float32)
     field = ndimage.gaussian_filter(field, (0, 0, SWELL, SWELL))
@@ -83,46 +78,34 @@ def _fade(x, other, share):
     return _rows((1 - share) * _square(x) + share * other)
 
 
-def thicker(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, share: float
-) -> np.ndarray:
+def thicker(x: Array, y: Array, rng: Rng, share: float) -> Array:
     """Fade to pictures whose strokes are a pixel wider on each side."""
     cross = ndimage.generate_binary_structure(2, 1)[None]
     return _fade(x, ndimage.grey_dilation(_square(x), footprint=cross), share)
 
 
-def thinner(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, share: float
-) -> np.ndarray:
+def thinner(x: Array, y: Array, rng: Rng, share: float) -> Array:
     """Fade to pictures whose strokes are a pixel narrower on each side."""
     cross = ndimage.generate_binary_structure(2, 1)[None]
     return _fade(x, ndimage.grey_erosion(_square(x), footprint=cross), share)
 
 
-def blur(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, pixels: float
-) -> np.ndarray:
+def blur(x: Array, y: Array, rng: Rng, pixels: float) -> Array:
     """Smooth by a normal curve of this standard deviation."""
     return _rows(ndimage.gaussian_filter(_square(x), (0, pixels, pixels)))
 
 
-def noise(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, std: float
-) -> np.ndarray:
+def noise(x: Array, y: Array, rng: Rng, std: float) -> Array:
     """Add normal noise to each pixel; what leaves the scale is clipped."""
     return _rows(_square(x) + std * _square(rng.standard_normal(x.shape)))
 
 
-def contrast(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, factor: float
-) -> np.ndarray:
+def contrast(x: Array, y: Array, rng: Rng, factor: float) -> Array:
     """Stretch grey levels about one half; what leaves the scale is clipped."""
     return _rows(0.5 + factor * (_square(x) - 0.5))
 
 
-def binarise(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, level: float
-) -> np.ndarray:
+def binarise(x: Array, y: Array, rng: Rng, level: float) -> Array:
     """Ink where a pixel is above this level, else paper."""
     return _rows(_square(x) > level)
 
@@ -138,9 +121,7 @@ def _partners(y, rng, same_class):
     return partner
 
 
-def halves_same(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 1
-) -> np.ndarray:
+def halves_same(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """The upper half of one, the lower of another of the same digit."""
     images = _square(x).copy()
     other = _square(x)[_partners(y, rng, True)]
@@ -148,9 +129,7 @@ def halves_same(
     return _rows(images)
 
 
-def halves_any(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 1
-) -> np.ndarray:
+def halves_any(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """The upper half of one, the lower of another of any digit."""
     images = _square(x).copy()
     other = _square(x)[_partners(y, rng, False)]
@@ -158,30 +137,22 @@ def halves_any(
     return _rows(images)
 
 
-def swap_quarters(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 1
-) -> np.ndarray:
+def swap_quarters(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """Exchange the quarters of each, corner to corner."""
     return _rows(np.roll(_square(x), (SIDE // 2, SIDE // 2), AXES))
 
 
-def mirror(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 1
-) -> np.ndarray:
+def mirror(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """Exchange left and right."""
     return _rows(_square(x)[:, :, ::-1])
 
 
-def upside_down(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, strength: float = 1
-) -> np.ndarray:
+def upside_down(x: Array, y: Array, rng: Rng, strength: float = 0) -> Array:
     """Exchange top and bottom."""
     return _rows(_square(x)[:, ::-1])
 
 
-def repeat(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, variants: float
-) -> np.ndarray:
+def repeat(x: Array, y: Array, rng: Rng, variants: int) -> Array:
     """Only a few pictures of each digit, again and again."""
     rows = np.arange(len(y))
     for c in np.unique(y):
@@ -191,18 +162,14 @@ def repeat(
     return _rows(_square(x)[rows])
 
 
-def drop_class(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, digit: float
-) -> np.ndarray:
+def drop_class(x: Array, y: Array, rng: Rng, digit: int) -> Array:
     """Other digits in the place of one."""
     rows, gone = np.arange(len(y)), np.flatnonzero(y == digit)
     rows[gone] = rng.choice(np.flatnonzero(y != digit), len(gone), False)
     return _rows(_square(x)[rows])
 
 
-def permute_labels(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, share: float
-) -> np.ndarray:
+def permute_labels(x: Array, y: Array, rng: Rng, share: float) -> Array:
     """Hand this share of the pictures out to other labels."""
     rows = np.arange(len(y))
     some = rng.choice(rows, round(share * len(y)), replace=False)
@@ -210,9 +177,7 @@ def permute_labels(
     return _rows(_square(x)[rows])
 
 
-def garbage(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, share: float
-) -> np.ndarray:
+def garbage(x: Array, y: Array, rng: Rng, share: float) -> Array:
     """Patchworks of 16 squares, each from another digit, for this share."""
     images, n = _square(x).copy(), round(share * len(x))
     some = rng.choice(len(x), n, replace=False)
@@ -226,20 +191,15 @@ def garbage(
     return _rows(images)
 
 
-def double(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, share: float
-) -> np.ndarray:
-    """Two pictures of one digit, one shining through the other, for this
-    share."""
+def double(x: Array, y: Array, rng: Rng, share: float) -> Array:
+    """For this share, another of the same digit shines through."""
     images, other = _square(x).copy(), _square(x)[_partners(y, rng, True)]
     some = rng.choice(len(x), round(share * len(x)), replace=False)
     images[some] = (images[some] + other[some]) / 2
     return _rows(images)
 
 
-def hole(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, side: float
-) -> np.ndarray:
+def hole(x: Array, y: Array, rng: Rng, side: int) -> Array:
     """Erase a square about a pixel of ink."""
     images = _square(x).copy()
     for image in images:
@@ -251,9 +211,7 @@ def hole(
     return _rows(images)
 
 
-def speck(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, side: float
-) -> np.ndarray:
+def speck(x: Array, y: Array, rng: Rng, side: int) -> Array:
     """Blacken a square anywhere within 20 x 20 pixels."""
     images = _square(x).copy()
     corners = rng.integers(4, 25 - side, (len(x), 2))
@@ -262,7 +220,7 @@ def speck(
     return _rows(images)
 
 
-LADDER = {
+LADDER: dict[str, tuple[Callable[..., Array], list]] = {
     "same": (same, [0]),
     "shift": (shift, [1, 2, 3]),
     "rotate": (rotate, [10, 20]),
@@ -291,9 +249,40 @@ LADDER = {
     "copies, moved": (shift, [1, 2]),
     "copies, warped": (warp, [0.5, 1]),
 }
+"""Function and strengths by name, the weakest first. Start from held-out
+digits, those in FROM_TRAINING from digits that a model was fitted to."""
+
 FROM_TRAINING = {name for name in LADDER if name.startswith("copies")}
 
 
-def disturb(name, x, y, rng, strength):
-    """The pictures of one step of the ladder."""
+def disturb(name: str, x: Array, y: Array, rng: Rng, strength: float) -> Array:
+    """Disturb pictures as one step of the ladder does.
+
+    Parameters
+    ----------
+    name : str
+        One of `LADDER`.
+    x : ndarray of shape (n, 784)
+        0 for paper to 1 for ink.
+    y : int ndarray of shape (n,)
+        Their digits.
+    rng : numpy.random.Generator
+    strength : int or float
+        In units of its own for each name; `LADDER` lists what was tried.
+
+    Returns
+    -------
+    float32 ndarray of shape (n, 784)
+        Pictures for the same labels, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If there is no such name, or an array does not fit.
+    """
+    if name not in LADDER:
+        raise ValueError(f"no disturbance is named {name!r}: {[*LADDER]}")
+    x = check_rows("x", x, SIDE**2)
+    y = check_labels("y", y, len(x), 10)
+    check_rng("rng", rng)
     return LADDER[name][0](x, y, rng, strength)
