@@ -5,6 +5,7 @@ network is tested as soon as it is there.
 """
 
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 from tools.networks import find_networks, load_network
 from tools.notebooks import ROOT
 from tools.scores import network_code
-from utils.scores.board import SEEDS, read_seeds
+from utils.scores.board import SEEDS, read_scoreboard, read_seeds
+from utils.scores.columns import COLUMNS
 
 pytestmark = pytest.mark.slow
 
@@ -133,13 +135,21 @@ def test_each_network_keeps_the_contract(tmp_path):
 
 
 def test_the_stored_seeds_are_of_the_lessons_as_they_are():
+    """For each seed, and for half of the digits, there is each row."""
     stored = json.loads(SEEDS.read_text("utf-8"))
+    scores = {column.name for column in COLUMNS if column.each or column.half}
     for path in NETWORKS:
         number = int(path.name[:2])
         rows = read_seeds(number)
         assert {row.code for row in rows} <= {network_code(path)}
-        wanted = load_network(path).get("MORE_SEEDS", ())
-        names = [row.model.split(", seed ")[-1] for row in rows]
-        assert names == [str(seed) for seed in wanted]
+        assert all(scores <= set(row.scores) for row in rows)
+        seeds = load_network(path).get("MORE_SEEDS", ())
+        trainings = [*(f"seed {seed}" for seed in seeds), "half"]
+        found = [tuple(row.model.rsplit(", ", 1)) for row in rows]
+        models = {model for model, _ in found}
+        assert bool(models) == bool(seeds)
+        assert sorted(found) == sorted(itertools.product(models, trainings))
+        board = [row for row in read_scoreboard() if row.lesson == number]
+        assert models <= {row.model for row in board}
         stored = [row for row in stored if row["lesson"] != number]
     assert not stored  # of a lesson that has no network

@@ -7,7 +7,7 @@ from nbformat.v4 import (
     new_output,
 )
 
-from tools import notebooks, seeds
+from tools import networks, notebooks
 
 
 def cell(source, *tags):
@@ -63,8 +63,13 @@ def test_model_sources_are_imports_constants_and_the_cells_tagged_so(tmp_path):
         "def make_model(): ...",
         "def train(model): ...",
     ]
-    sources = notebooks.model_sources(seeds.LESSON)
-    assert sources == seeds.code_of(seeds.LESSON)
+
+
+def test_model_sources_of_a_lesson_define_its_network():
+    for path in networks.find_networks():
+        text = "\n".join(notebooks.model_sources(path))
+        for name in networks.CONTRACT:
+            assert f"def {name}(" in text, path.name
 
 
 def test_the_last_stored_figure_counts():

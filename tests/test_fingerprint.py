@@ -1,7 +1,7 @@
 """A stored score is stale if, and only if, code behind it has changed."""
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import nbformat
 import pytest
@@ -9,8 +9,11 @@ import pytest
 from tools.notebooks import find_lessons, tagged
 from tools.scores import stale_rows, stamp_rows
 from utils.scores import fingerprint as module
-from utils.scores.board import Scoreboard, read_scoreboard
+from utils.scores.board import Row, Scoreboard, read_scoreboard
+from utils.scores.columns import ORDER
+from utils.scores.judge import JUDGE_SHA256
 
+NAMES = ["one", "other"]  # of models
 LESSON = ["from utils.scores import score_model", "x = 1\n"]
 
 
@@ -74,7 +77,17 @@ def test_the_lesson_counts_but_not_its_comments():
 @pytest.fixture
 def project(tmp_path):
     """A lesson with two rows of its own, stamped."""
-    rows = [replace(row, lesson=5) for row in read_scoreboard()[:2]]
+    rows = [
+        Row(
+            model=model,
+            lesson=5,
+            scores={ORDER: (2.0, 0.1)},
+            samples="",
+            machine="mine",
+            judge=JUDGE_SHA256[:16],
+        )
+        for model in NAMES
+    ]
     data, metadata = Scoreboard(rows)._repr_mimebundle_()
     cell = nbformat.v4.new_code_cell(
         "board", metadata={"tags": ["scoreboard"]}
@@ -108,8 +121,7 @@ def test_a_stale_row_is_named(project):
     assert spoil(project, lambda notebook: None) == []
     assert spoil(project, set_code(2, "after = 2")) == []
     found = spoil(project, set_code(0, "x = 2"))
-    names = [row.model for row in read_scoreboard()[:2]]
-    assert sorted(line.split(":")[0] for line in found) == sorted(names)
+    assert [line.split(":")[0] for line in found] == NAMES
     assert all(line.endswith("make refresh LESSON=05") for line in found)
 
 

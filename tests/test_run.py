@@ -13,6 +13,7 @@ from tools import run
 from tools.memory import peak_mb
 from tools.notebooks import find_lessons, read, stored_figure, write
 from tools.pages import page_links
+from tools.scores import lesson_code
 
 FACTS = {"url": "https://github.com/a/b", "tag": "v1"}
 PNG = (
@@ -50,7 +51,7 @@ def tree(tmp_path, monkeypatch):
     for name, text in zip(NAMES, [code, "1 / 0"], strict=True):
         path = tmp_path / "notebooks" / f"{name}.ipynb"
         write(lesson(int(name[:2]), text), path)
-    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils" / "scores").mkdir(parents=True)
     monkeypatch.setattr(run, "ROOT", tmp_path)
     return tmp_path
 
@@ -106,10 +107,11 @@ def test_refresh_alone_stores_the_rows_of_a_lesson(tree):
     notebook.cells.append(cell)
     write(notebook, path)
     assert run.main(["01"]) == 0
-    store = tree / "utils" / "scoreboard.json"
+    store = tree / "utils" / "scores" / "rows.json"
     assert not store.exists()
     assert run.main(["--refresh", "01"]) == 0
-    assert json.loads(store.read_text()) == [{"lesson": 1, "model": "m"}]
+    row = {"lesson": 1, "model": "m", "code": lesson_code(read(path))}
+    assert json.loads(store.read_text()) == [row]
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from nbformat.v4 import (
 
 from tools import scores, sync
 from tools.notebooks import read, stored_figure, write
+from utils.scores.columns import ORDER
+from utils.scores.judge import JUDGE_SHA256
 
 PROJECT = """\
 [project]
@@ -21,9 +23,19 @@ version = "1.2"
 Repository = "https://github.com/ada/digits"
 """
 CITATION = "version: 0\nrepository-code: x\n"
-MARKS = ["badges", "lessons", "scoreboard", "clone"]
+MARKS = ["badges", "lessons", "scoreboard", "columns", "clone"]
 FIGURE = base64.b64encode(b"a picture").decode()
-ROWS = [{"lesson": 1, "model": "a"}, {"lesson": 1, "model": "b"}]
+ROWS = [
+    {
+        "lesson": 1,
+        "model": model,
+        "scores": {ORDER: [2.0, 0.1]},
+        "samples": "",
+        "machine": "mine",
+        "judge": JUDGE_SHA256[:16],
+    }
+    for model in "ab"
+]
 TASKS = """\
 **You need** about 20 minutes.
 
@@ -78,19 +90,17 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "CITATION.cff").write_text(CITATION)
     (tmp_path / "README.md").write_text(marked(*MARKS))
     (tmp_path / "TEACHING.md").write_text(marked("exercises"))
-    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils" / "scores").mkdir(parents=True)
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
     for number, name in enumerate(["01_one.ipynb", "02_two.ipynb"], start=1):
-        write(new_lesson(number), tmp_path / "notebooks" / name)
+        lesson = new_lesson(number)
+        scores.stamp_rows(name, lesson)
+        write(lesson, tmp_path / "notebooks" / name)
         write(new_solution(), tmp_path / "notebooks" / "solutions" / name)
     monkeypatch.setattr(sync, "ROOT", tmp_path)
-    monkeypatch.setattr(sync, "scoreboard_table", table_of)
     assert sync.main([]) == 0
+    assert sync.main(["--check"]) == 0
     return tmp_path
-
-
-def table_of(rows):
-    return "\n".join(f"| {row['model']} |" for row in rows)
 
 
 def contents(tree):
@@ -114,9 +124,10 @@ def test_nothing_is_stale_here(capsys):
         ("solutions/02_two.ipynb", r"\[2\. Lesson\]", "[Lesson]"),
         ("01_one.png", "a picture", "another picture"),
         ("scoreboard.png", "a picture", "another picture"),
-        ("*.json", '"a"', '"c"'),
+        ("rows.json", '"a"', '"c"'),
         ("README.md", r"(?m)^\| \[\d\. .*$", "| [1. Gone](x) | ? |"),
         ("README.md", r"\| a \|", "| c |"),
+        ("README.md", r"what it says", "what it does not say"),
         ("README.md", r"git clone http", "git clone ssh"),
         ("TEACHING.md", r"the mean \| 2", "the mean | 3"),
         ("CITATION.cff", r"(?m)^version: ", "version: 9"),
@@ -132,6 +143,19 @@ def test_stale_file_is_named_and_mended(tree, capsys, file, old, new):
     assert sync.main(["--check"]) == 1
     assert f"{path.relative_to(tree)}" in capsys.readouterr().out
     assert path.read_text("utf-8") == spoiled
+    assert sync.main([]) == 0
+    assert contents(tree) == before
+
+
+def test_a_score_of_older_code_is_named_and_left(tree, capsys):
+    path = tree / "notebooks" / "01_one.ipynb"
+    notebook = read(path)
+    notebook.cells[3].source = "x = 2"
+    write(notebook, path)
+    before = contents(tree)
+    capsys.readouterr()
+    assert sync.main(["--check"]) == 1
+    assert "a: scored with another code" in capsys.readouterr().out
     assert sync.main([]) == 0
     assert contents(tree) == before
 
@@ -161,21 +185,21 @@ def test_a_document_without_marks_is_refused():
 
 def scored(number, *rows, picture="QQ=="):
     """A notebook that shows a scoreboard of some rows."""
-    output = {
-        "data": {"image/png": picture, "text/plain": "table"},
-        "metadata": {"rows": list(rows)},
-    }
-    cells = [
-        {"metadata": {}},
-        {"metadata": {"tags": ["scoreboard"]}, "outputs": [output]},
-    ]
-    return {f"{number:02}_lesson.ipynb": {"cells": cells}}
+    output = new_output(
+        "display_data",
+        data={"image/png": picture, "text/plain": "table"},
+        metadata={"rows": list(rows)},
+    )
+    tags = {"tags": ["scoreboard"]}
+    cell = new_code_cell("1", metadata=tags, outputs=[output])
+    notebook = new_notebook(cells=[new_markdown_cell("text"), cell])
+    return {f"{number:02}_lesson.ipynb": notebook}
 
 
 def test_each_lesson_gives_its_own_rows_and_the_last_one_the_picture():
     old, new = {"lesson": 6, "model": "a"}, {"lesson": 8, "model": "b"}
     stale = old | {"model": "stale"}
     notebooks = scored(6, old) | scored(8, stale, new, picture="Qg==")
-    notebooks |= {"09_lesson.ipynb": {"cells": []}}
-    assert scores.boards(notebooks) == ([old, new], b"B")
-    assert scores.boards({"09_lesson.ipynb": {"cells": []}}) == ([], None)
+    without = {"09_lesson.ipynb": new_notebook()}
+    assert scores.boards(notebooks | without) == ([old, new], b"B")
+    assert scores.boards(without) == ([], None)
