@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
-from scipy.stats import ortho_group
+from scipy.stats import ortho_group, wasserstein_distance
 
+from utils.scores import metrics
 from utils.scores.metrics import (
     bits_per_dim,
     class_consistency,
+    copied_share,
     frechet_distance,
     nearest_distance,
     neighbour_scores,
+    tone_difference,
 )
 
 few = settings(derandomize=True, deadline=None, max_examples=40, database=None)
@@ -370,7 +373,7 @@ def test_neighbour_scores_know_no_origin():
     assert neighbour_scores(real + 1e8, fake + 1e8) == wanted
 
 
-# The nearest row, and the class
+# The nearest row
 
 
 @few
@@ -395,6 +398,77 @@ def test_nearest_distance_of_many_rows(dtype):
     np.testing.assert_allclose(copied, 0, atol=1e-3)
 
 
+# Copies of one half or of the other
+
+
+def halves(seed, m=40, n=60):
+    """Rows, and two sets of images of 3 x 2 pixels."""
+    rng = np.random.default_rng(seed)
+    fitted, other = rng.integers(256, size=(2, m, 3, 2), dtype=np.uint8)
+    return rng.random((n, 6)), fitted, other
+
+
+@pytest.mark.parametrize("block", [7, 40, 6000])
+def test_the_copied_share_matches_brute_force(block, monkeypatch):
+    monkeypatch.setattr(metrics, "BLOCK", block)
+    x, fitted, other = halves(block)
+    near, far = (
+        cdist(x, images.reshape(-1, 6) / 255).min(axis=1)
+        for images in (fitted, other)
+    )
+    share, error = copied_share(x, fitted, other)
+    assert share == (near < far).mean() and 0.2 < share < 0.8
+    np.testing.assert_allclose(error, np.sqrt(share * (1 - share) / 60))
+    assert type(share) is float and type(error) is float
+    # what is not nearer to one is nearer to the other
+    assert copied_share(x, other, fitted)[0] == pytest.approx(1 - share)
+
+
+def test_copies_give_one_and_copies_of_the_others_none():
+    _, fitted, other = halves(0)
+    for noise in (0, 0.02):
+        for images, wanted in [(fitted, 1), (other, 0)]:
+            x = images.reshape(-1, 6) / 255
+            x = x + noise * np.random.default_rng(0).uniform(-1, 1, x.shape)
+            assert copied_share(x, fitted, other) == (wanted, 0)
+
+
+# Tone
+
+
+def test_tone_by_hand():
+    x = np.array([[0.0, 0.5], [1.0, 0.25]])  # 0, 1/4, 1/2, 1
+    reference = np.array([[1.0, 1.0], [0.5, 0.0]])  # 0, 1/2, 1, 1
+    assert tone_difference(x, reference) == 100 * (1 / 4 + 1 / 2) / 4
+    assert type(tone_difference(x, reference)) is float
+
+
+@few
+@given(st.integers(0, 2**32 - 1))
+def test_tone_matches_scipy_and_knows_no_places(seed):
+    """It is the earth mover's distance of grey levels."""
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(1, 9, 2)
+    x, reference = rng.random((2, n, d)) ** rng.uniform(0.2, 5)
+    reference *= rng.random()
+    wanted = 100 * wasserstein_distance(x.ravel(), reference.ravel())
+    found = tone_difference(x, reference)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    moved = rng.permuted(x.ravel()).reshape(n, d)
+    assert tone_difference(moved, reference) == found
+    assert tone_difference(reference, x) == pytest.approx(found)
+    assert tone_difference(x, moved) == 0
+
+
+def test_tone_of_single_precision_adds_up_in_double():
+    x = np.full((1000, 784), 0.1, np.float32)
+    found = tone_difference(x, np.zeros_like(x))
+    np.testing.assert_allclose(found, 100 * float(np.float32(0.1)), rtol=1e-12)
+
+
+# The class
+
+
 def test_class_consistency_is_the_share_read_as_asked():
     probs = np.array([[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.7, 0.3]])
     assert class_consistency(probs, [0, 1, 0, 0]) == 0.75
@@ -405,6 +479,7 @@ def test_class_consistency_is_the_share_read_as_asked():
 
 TWO, SIX = np.eye(2), np.arange(12.0).reshape(6, 2)
 NAN = np.where(SIX == 3, np.nan, SIX)
+IMAGES = np.zeros((4, 1, 2), np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -432,6 +507,18 @@ NAN = np.where(SIX == 3, np.nan, SIX)
         (lambda: nearest_distance(SIX, SIX[:0]), "reference is empty"),
         (lambda: nearest_distance(NAN, SIX), "x holds 1 .* NaN"),
         (lambda: nearest_distance(SIX, NAN), "reference holds 1 .* NaN"),
+        (lambda: copied_share(SIX, IMAGES, IMAGES[1:]), "equal.* 4 and 3"),
+        (lambda: copied_share(SIX, IMAGES[:0], IMAGES[:0]), "empty"),
+        (lambda: copied_share(TWO[0], IMAGES, IMAGES), r"x .* \(2,\)"),
+        (lambda: copied_share(NAN, IMAGES, IMAGES), "x holds 1 .* NaN"),
+        (lambda: copied_share(SIX[:, :1], IMAGES, IMAGES), r"\(4, 2\)"),
+        (lambda: copied_share(SIX, IMAGES / 1, IMAGES), "uint8"),
+        (lambda: copied_share(SIX, IMAGES[0], IMAGES[0]), r"\(1, 2\)"),
+        (lambda: tone_difference(SIX[0], SIX[0]), r"x must .* got \(2,\)"),
+        (lambda: tone_difference(SIX, SIX[1:]), r"reference .* \(5, 2\)"),
+        (lambda: tone_difference(SIX[:0], SIX[:0]), "x is empty"),
+        (lambda: tone_difference(NAN, SIX), "x holds 1 .* NaN"),
+        (lambda: tone_difference(SIX, NAN), "reference holds 1 .* NaN"),
         (lambda: class_consistency([1, 0], [0]), r"probs .* \(2,\)"),
         (lambda: class_consistency(NAN, [0] * 6), "probs holds 1 .* NaN"),
         (lambda: class_consistency(TWO, [0]), "y has 1 labels for 2 rows"),

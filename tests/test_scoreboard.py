@@ -22,6 +22,7 @@ from utils.scores.board import (
     explain_columns,
     heads,
     pack,
+    pool_trainings,
     read_scoreboard,
     read_seeds,
     unpack,
@@ -30,18 +31,20 @@ from utils.scores.columns import COLUMNS, Column
 
 LESSONS = {int(name[:2]): lesson for name, lesson in read_lessons().items()}
 SHADES = np.linspace(0, 1, 7840).reshape(10, 784)
+FOUR = np.repeat(SHADES, 4, axis=0)  # as a row keeps four of each digit
 
 
 SCORES = dict(
     parameters=3_085_040,
     bits=4.9512,
     nats=206.04,
-    frechet=(3.456, 0.0789),
+    shapes=(3.456, 0.0789),
     precision=(0.4732, 0.0111),
     recall=(0.0664, 0.0022),
     consistency=(0.8988, 0.0033),
     bayes=0.9571,
-    nearest=(1.2346, 0.0071),
+    tone=(1.2346, 0.0071),
+    copies=(0.7094, 0.0123),
     fit_s=1.26,
     sample_s=0.01234,
 )
@@ -49,12 +52,13 @@ TEXTS = dict(
     parameters="3,085,040",
     bits="4.95",
     nats="206.0",
-    frechet="3.46 ± 0.08",
+    shapes="3.46 ± 0.08",
     precision="0.47 ± 0.01",
     recall="0.07 ± 0.00",
     consistency="0.899 ± 0.003",
     bayes="0.957",
-    nearest="1.23 ± 0.01",
+    tone="1.2 ± 0.0",
+    copies="0.71 ± 0.01",
     fit_s="1.3",
     sample_s="0.012",
 )
@@ -66,7 +70,7 @@ def make_row(bound=False, model="a model", lesson=6, samples=None, **scores):
         model=model,
         lesson=lesson,
         scores=SCORES | scores,
-        samples=samples or pack(SHADES),
+        samples=samples or pack(FOUR),
         machine="a processor, 2 cores",
         judge="a judge",
         code="some code",
@@ -120,16 +124,16 @@ def test_zero_is_not_a_dash():
 
 
 @pytest.mark.parametrize(
-    ("frechet", "text"),
+    ("shapes", "text"),
     [
-        ((0.0104, 0.0016), "0.010 ± 0.002"),
-        ((0.0999, 0.01), "0.100 ± 0.010"),
-        ((0.1, 0.01), "0.10 ± 0.01"),
-        ((157.838, 0.2), "157.84 ± 0.20"),
+        ((0.974, 0.016), "0.97 ± 0.02"),
+        ((9.99, 0.1), "9.99 ± 0.10"),
+        ((10, 0.1), "10.0 ± 0.1"),
+        ((157.838, 0.2), "157.8 ± 0.2"),
     ],
 )
-def test_a_small_frechet_distance_has_three_digits(frechet, text):
-    assert texts(make_row(frechet=frechet))["frechet"] == text
+def test_large_distances_have_one_decimal(shapes, text):
+    assert texts(make_row(shapes=shapes))["shapes"] == text
 
 
 def test_a_new_score_is_one_entry(monkeypatch):
@@ -163,16 +167,66 @@ def test_a_row_survives_json(row):
     _, metadata = Scoreboard([row])._repr_mimebundle_()
     (stored,) = json.loads(json.dumps(metadata))["rows"]
     assert Row.from_json(stored) == row
-    assert type(Row.from_json(stored).scores["frechet"]) is tuple
+    assert type(Row.from_json(stored).scores["shapes"]) is tuple
+
+
+# Several trainings of a network
+
+
+@pytest.fixture
+def trainings(tmp_path, monkeypatch):
+    """A row, and others in a store of their own: two seeds, and a half."""
+    path = tmp_path / "seeds.json"
+    monkeypatch.setattr(board, "SEEDS", path)
+    row = make_row(model="net", shapes=(3.0, 0.3), copies=None, bits=1)
+    others = [
+        replace(row, model=f"net{name}", scores=row.scores | scores)
+        for name, scores in [
+            (", seed 1", {"shapes": (5.0, 0.4), "bits": 2}),
+            (", seed 2", {"shapes": (7.0, 0.5), "bits": 3}),
+            (", half", {"shapes": (99.0, 9.0), "copies": (0.6, 0.01)}),
+            ("work, seed 1", {"shapes": (99.0, 9.0)}),
+        ]
+    ]
+    others.append(replace(others[0], lesson=7))
+    path.write_text(json.dumps([asdict(r) for r in others]), "utf-8")
+    return row, others
+
+
+def test_pooled_trainings_hold_both_kinds_of_spread(trainings):
+    row, _ = trainings
+    pooled = pool_trainings(row)
+    within, between = (0.09 + 0.16 + 0.25) / 3, 4  # of 3, 5 and 7
+    np.testing.assert_allclose(
+        pooled.scores["shapes"], [5, np.sqrt(within + between)]
+    )
+    assert all(type(value) is float for value in pooled.scores["shapes"])
+    np.testing.assert_allclose(
+        pooled.scores["recall"], SCORES["recall"], rtol=1e-9
+    )
+    assert pooled.scores["copies"] == (0.6, 0.01)  # of the half
+    assert pooled.scores["bits"] == 1  # of the lesson
+    assert replace(pooled, scores=row.scores) == row
+    assert row.scores["shapes"] == (3, 0.3) and row.scores["copies"] is None
+
+
+def test_a_network_trained_once_keeps_its_row(trainings):
+    row, _ = trainings
+    alone = replace(row, lesson=9)
+    pooled = pool_trainings(replace(alone, scores=row.scores | BARE))
+    for name, value in (row.scores | BARE).items():
+        assert (value is None) == (pooled.scores[name] is None)
+        if value is not None:
+            np.testing.assert_allclose(pooled.scores[name], value)
 
 
 # The table
 
 ROWS = [
-    make_row(model="fair", frechet=(2.0, 0.1), **BARE),
-    make_row(model="worst", frechet=(10.0, 0.1), bound=True),
-    make_row(model="best", frechet=(0.02, 0.001)),
-    make_row(model="tied", frechet=(2.0, 0.3)),
+    make_row(model="fair", shapes=(2.0, 0.1), **BARE),
+    make_row(model="worst", shapes=(10.0, 0.1), bound=True),
+    make_row(model="best", shapes=(0.9, 0.001)),
+    make_row(model="tied", shapes=(2.0, 0.3)),
 ]
 ORDER = ["worst", "fair", "tied", "best"]
 HEAD = [column.head for column in COLUMNS if not column.seconds]
@@ -234,7 +288,7 @@ def test_columns_are_aligned():
     lines = str(Scoreboard(ROWS)).splitlines()
     for title, text in [
         ("lesson", "6"),
-        ("Fréchet", "10.00"),
+        ("shapes", "10.0"),
         ("nats", "≤ 206"),
     ]:
         assert lines[0].index(title) == lines[1].index(text)
@@ -279,10 +333,10 @@ def test_an_empty_scoreboard_shows_its_head():
 def test_the_picture_has_a_column_for_each_row():
     shades = [0.0, 0.2, 0.4, 0.6]
     rows = [
-        replace(row, samples=pack(np.full((10, 784), shade)))
+        replace(row, samples=pack(np.full((40, 784), shade)))
         for row, shade in zip(ROWS, shades, strict=True)
     ]
-    rows[0] = replace(rows[0], samples=pack(SHADES))
+    rows[0] = replace(rows[0], samples=pack(FOUR))
     Scoreboard(rows).draw(width=4)
     (ax,) = plt.gcf().axes
     mosaic = np.asarray(ax.images[0].get_array())
@@ -529,7 +583,7 @@ def test_a_changed_digit_in_a_lesson_is_caught(collection):
         (table,) = boards(lesson)
         text = table.data["text/plain"]
         table.data["text/plain"] = text.replace(
-            texts(row)["frechet"], texts(row)["frechet"].replace("±", "± 1")
+            texts(row)["shapes"], texts(row)["shapes"].replace("±", "± 1")
         )
         assert list(complaints(rows, lessons | {row.lesson: lesson}))
         lesson = copy.deepcopy(lessons[row.lesson])

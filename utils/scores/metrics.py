@@ -287,7 +287,7 @@ def copied_share(
 
 def _nearest_image(x, images):
     """Distance of each row to the nearest image, some at a time."""
-    parts = np.array_split(images, -(-len(images) // BLOCK))
+    parts = np.array_split(images, -(-len(images) // BLOCK) or 1)
     found = [nearest_distance(x, preprocess(part)) for part in parts]
     return np.min(found, axis=0)
 
