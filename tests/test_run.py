@@ -46,7 +46,9 @@ def tree(tmp_path, monkeypatch):
         '[project]\nversion = "1"\n'
         '[project.urls]\nRepository = "https://github.com/a/b"\n'
     )
-    (tmp_path / "notebooks" / "notation.md").write_text("# Notation\n\n$x$\n")
+    for name in ["notation", "scoreboard"]:
+        page = tmp_path / "notebooks" / f"{name}.md"
+        page.write_text(f"# The {name}\n\n$x$\n")
     code = "import sys\nprint('old'.upper(), file=sys.stderr)\nprint(1 + 1)"
     for name, text in zip(NAMES, [code, "1 / 0"], strict=True):
         path = tmp_path / "notebooks" / f"{name}.ipynb"
@@ -79,11 +81,14 @@ def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
     out = tree / "build" / "lessons"
     assert 'href="02_two.html"' in (out / "01_one.html").read_text("utf-8")
     assert "ZeroDivisionError" in (out / "02_two.html").read_text("utf-8")
-    for name in ["pictures/01_one.png", "02_two.ipynb", "notation.html"]:
+    for name in ["pictures/01_one.png", "02_two.ipynb"]:
         assert (out / name).exists()
     assert not list(out.glob("*.part"))
     index = (out / "index.html").read_text("utf-8")
     assert "1. Lesson" in index and "Why?" in index and "failed in" in index
+    for name in ["notation", "scoreboard"]:
+        assert f'href="{name}.html"' in index
+        assert f"The {name}" in (out / f"{name}.html").read_text("utf-8")
     for page in out.glob("*.html"):
         text = page.read_text("utf-8")
         for script in re.findall(r"(?s)<script.*?</script>", text):

@@ -13,6 +13,7 @@ from nbformat.v4 import (
 
 from tools import scores, sync
 from tools.notebooks import read, stored_figure, write
+from utils.scores.board import read_scoreboard
 from utils.scores.columns import ORDER
 from utils.scores.judge import JUDGE_SHA256
 
@@ -23,7 +24,7 @@ version = "1.2"
 Repository = "https://github.com/ada/digits"
 """
 CITATION = "version: 0\nrepository-code: x\n"
-MARKS = ["badges", "lessons", "scoreboard", "columns", "clone"]
+MARKS = ["badges", "lessons", "scoreboard", "clone"]
 FIGURE = base64.b64encode(b"a picture").decode()
 ROWS = [
     {
@@ -92,12 +93,15 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "TEACHING.md").write_text(marked("exercises"))
     (tmp_path / "utils" / "scores").mkdir(parents=True)
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    page = tmp_path / "notebooks" / "scoreboard.md"
+    page.write_text(marked("scoreboard", "columns"))
     for number, name in enumerate(["01_one.ipynb", "02_two.ipynb"], start=1):
         lesson = new_lesson(number)
         scores.stamp_rows(name, lesson)
         write(lesson, tmp_path / "notebooks" / name)
         write(new_solution(), tmp_path / "notebooks" / "solutions" / name)
     monkeypatch.setattr(sync, "ROOT", tmp_path)
+    monkeypatch.setattr(scores, "BRIEF", {"a"})
     assert sync.main([]) == 0
     assert sync.main(["--check"]) == 0
     return tmp_path
@@ -111,6 +115,7 @@ def test_nothing_is_stale_here(capsys):
     """In this project itself."""
     assert sync.main(["--check"]) == 0
     assert capsys.readouterr().out == ""
+    assert scores.BRIEF <= {row.model for row in read_scoreboard()}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,8 @@ def test_nothing_is_stale_here(capsys):
         ("rows.json", '"a"', '"c"'),
         ("README.md", r"(?m)^\| \[\d\. .*$", "| [1. Gone](x) | ? |"),
         ("README.md", r"\| a \|", "| c |"),
-        ("README.md", r"what it says", "what it does not say"),
+        ("scoreboard.md", r"\| b \|", "| c |"),
+        ("scoreboard.md", r"what it says", "what it does not say"),
         ("README.md", r"git clone http", "git clone ssh"),
         ("TEACHING.md", r"the mean \| 2", "the mean | 3"),
         ("CITATION.cff", r"(?m)^version: ", "version: 9"),
@@ -166,8 +172,18 @@ def test_one_line_changes_the_address_everywhere(tree):
     assert sync.main([]) == 0
     for path, content in contents(tree).items():
         assert b"ada/digits" not in content, path
-        if path.suffix not in (".png", ".json") and "TEACH" not in path.name:
+        if path.suffix not in (".png", ".json") and path.name not in (
+            "TEACHING.md",
+            "scoreboard.md",
+        ):
             assert b"github.com/bob/numbers" in content, path
+
+
+def test_readme_has_the_short_table(tree):
+    short = (tree / "README.md").read_text("utf-8")
+    whole = (tree / "notebooks" / "scoreboard.md").read_text("utf-8")
+    assert "| a |" in short and "| a |" in whole
+    assert "| b |" not in short and "| b |" in whole
 
 
 def test_pictures_are_the_stored_figures(tree):
