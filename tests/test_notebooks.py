@@ -219,7 +219,13 @@ def test_rules_on_the_notebook_as_a_whole():
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "CONTRIBUTING.md", "notebooks/notation.md"]
+    "file",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "notebooks/notation.md",
+        "notebooks/scoreboard.md",
+    ],
 )
 def test_links_of_documents_resolve(file):
     path = ROOT / file

@@ -6,12 +6,22 @@ In cells tagged `model` a lesson with a network defines
     train(model, x, y)            fits it to pictures and their digits
     sample(model, labels, rng)    a picture for each digit asked for
 
-and each of them may have more arguments, with defaults. Nothing else of the
-lesson runs but its imports and its constants.
+and each of them may have more arguments, with defaults; `train` has `epochs`.
+Where one training gives several rows of the scoreboard, it also defines
+
+    draws(model, x, y, rng)       by the name of a row, what draws for it
+
+Among its constants are MODEL, the name of its row, SEED and EPOCHS, and where
+more trainings are wanted MORE_SEEDS, and N_VALIDATION, the digits set aside.
+Nothing else of the lesson runs.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tools.notebooks import ROOT, find_lessons, model_sources, read, tagged
 
@@ -47,3 +57,13 @@ def load_network(path: Path) -> dict[str, Any]:
     if missing := [name for name in CONTRACT if not callable(names.get(name))]:
         raise ValueError(f"{path.name} defines no {', '.join(missing)}")
     return names
+
+
+def row_draws(
+    network: dict[str, Any], model: Any, x: np.ndarray, y: np.ndarray
+) -> dict[str, Callable]:
+    """What draws for each row of a network, by the name of the row."""
+    if "draws" in network:
+        rng = np.random.default_rng(network["SEED"])
+        return network["draws"](model, x, y, rng)
+    return {network["MODEL"]: partial(network["sample"], model)}

@@ -1,4 +1,4 @@
-"""Pages of build/lessons: one a lesson, the notation, and an index.
+"""Pages of build/lessons: one a lesson, notation, scoreboard, and an index.
 
 They need no network: MathJax is copied beside them.
 """
@@ -72,13 +72,14 @@ def write_page(notebook, path, root):
     write_text(path, page_links(page, read_project(root)))
 
 
-def write_notation(root, out):
-    """Write the page of notation."""
-    source = root / "notebooks" / "notation.md"
-    if source.exists():
-        text = nbformat.v4.new_markdown_cell(source.read_text("utf-8"))
-        notebook = nbformat.v4.new_notebook(cells=[text])
-        write_page(notebook, out / "notation.html", root)
+def write_documents(root, out):
+    """Write the pages of notation and of the scoreboard."""
+    for name in ["notation", "scoreboard"]:
+        source = root / "notebooks" / f"{name}.md"
+        if source.exists():
+            text = nbformat.v4.new_markdown_cell(source.read_text("utf-8"))
+            notebook = nbformat.v4.new_notebook(cells=[text])
+            write_page(notebook, out / f"{name}.html", root)
 
 
 def write_index(root, out, paths, results, states):
@@ -101,5 +102,6 @@ def write_index(root, out, paths, results, states):
         lessons=lessons,
         busy=bool(states),
         notation=(out / "notation.html").exists(),
+        scoreboard=(out / "scoreboard.html").exists(),
     )
     write_text(out / "index.html", text)

@@ -36,8 +36,8 @@ from tools.notebooks import (
 )
 from tools.pages import (
     copy_mathjax,
+    write_documents,
     write_index,
-    write_notation,
     write_page,
 )
 from tools.scores import stamp_rows, store_rows
@@ -176,7 +176,7 @@ def run_lessons(paths, chosen, refresh):
     out, record = ROOT / "build" / "lessons", ROOT / "build" / "run.json"
     out.mkdir(parents=True, exist_ok=True)
     copy_mathjax(out)
-    write_notation(ROOT, out)
+    write_documents(ROOT, out)
     results = json.loads(record.read_text("utf-8")) if record.exists() else {}
     results = {
         name: result

@@ -1,8 +1,9 @@
-"""Train the lessons' networks with other seeds, and store their scores.
+"""Train the lessons' networks again, and store their scores.
 
 A lesson trains one seed. Where its constants name MORE_SEEDS, this trains
-with each of them and writes utils/scores/seeds.json, unless what is stored
-is of the same code. `make refresh` runs it; it takes minutes a seed.
+with each of them, and once on half of the digits for the score of copies,
+and writes utils/scores/seeds.json, unless what is stored is of the same code.
+`make refresh` runs it; it takes minutes a training.
 
     python -m tools.seeds            the lessons whose code has changed
     python -m tools.seeds 11         the same, of one lesson
@@ -12,12 +13,13 @@ is of the same code. `make refresh` runs it; it takes minutes a seed.
 import sys
 import time
 from dataclasses import asdict, replace
-from functools import partial
 
-from tools.networks import find_networks, load_network
+import numpy as np
+
+from tools.networks import find_networks, load_network, row_draws
 from tools.notebooks import model_sources
 from tools.scores import network_code, stored_rows
-from utils.data import load_mnist, preprocess
+from utils.data import load_mnist, preprocess, validation_split
 from utils.scores.board import SEEDS, Row, read_seeds
 from utils.scores.judge import JUDGE_SHA256
 from utils.scores.protocol import make_reference, score_model
@@ -31,24 +33,44 @@ def is_fresh(rows, code):
     )
 
 
-def rows_of_seeds(path, code) -> list[Row]:
-    """Train a lesson's network with each of its seeds; a row for each."""
-    network = load_network(path)
+def trained_draws(network, seed, x, y, epochs):
+    """Train a network; what draws for each of its rows, and the seconds."""
+    network["keras"].utils.set_random_seed(seed)
+    model, start = network["make_model"](), time.perf_counter()
+    network["train"](model, x, y, epochs=epochs)
+    seconds = time.perf_counter() - start
+    return row_draws(network, model, x, y), seconds
+
+
+def rows_of_trainings(path, code) -> list[Row]:
+    """Train a lesson's network with each of its seeds, and once on half of
+    the digits, in as many steps; score all its rows each time.
+    """
+    network, lesson = load_network(path), int(path.name[:2])
     (x, y), (x_test, y_test) = load_mnist()
-    reference, rows = make_reference(x, y, x_test, y_test), []
-    for seed in network["MORE_SEEDS"]:
-        network["keras"].utils.set_random_seed(seed)
-        model, start = network["make_model"](), time.perf_counter()
-        network["train"](model, preprocess(x), y)
-        row = score_model(
-            f"{network['MODEL']}, seed {seed}",
-            int(path.name[:2]),
-            partial(network["sample"], model),
-            reference,
-            fit_s=time.perf_counter() - start,
-        )
-        rows.append(replace(row, code=code))
-        print(*row.texts(), sep="  ", flush=True)
+    reference = make_reference(x, y, x_test, y_test)
+    x, half, rows = preprocess(x), reference.half, []
+    fit = np.arange(len(y))
+    if n := network.get("N_VALIDATION", 0):
+        rng = np.random.default_rng(network["SEED"])
+        (fit, _), _ = validation_split(fit, y, n, rng)
+    epochs = network["EPOCHS"]
+    plan = [(f"seed {s}", s, fit, epochs) for s in network["MORE_SEEDS"]]
+    more = round(epochs * len(fit) / half.sum())
+    plan.append(("half", network["SEED"], np.flatnonzero(half), more))
+    for name, seed, some, epochs in plan:
+        draws, seconds = trained_draws(network, seed, x[some], y[some], epochs)
+        for model, draw in draws.items():
+            row = score_model(
+                f"{model}, {name}",
+                lesson,
+                draw,
+                reference,
+                half=draw if name == "half" else None,
+                fit_s=seconds,
+            )
+            rows.append(replace(row, code=code))
+            print(*row.texts(), sep="  ", flush=True)
     return rows
 
 
@@ -61,7 +83,7 @@ def main(arguments):
         stale = "--force" in arguments or not is_fresh(rows, code)
         seeded = any("MORE_SEEDS" in s for s in model_sources(path))
         if seeded and stale and (not wanted or path.name[:2] in wanted):
-            rows = rows_of_seeds(path, code)
+            rows = rows_of_trainings(path, code)
         kept += rows
     text = stored_rows([asdict(row) for row in kept])
     SEEDS.write_text(text, encoding="utf-8", newline="\n")

@@ -24,7 +24,7 @@ from tools.notebooks import (
     title,
 )
 from tools.project import SETUP, badges, read_project
-from tools.scores import boards, scoreboard_table, stale_rows, stored_rows
+from tools.scores import boards, scoreboard_tables, stale_rows, stored_rows
 from utils.scores.board import explain_columns
 
 
@@ -136,16 +136,23 @@ def replace_between_marks(text, mark, new):
 
 def sync_readme(text, notebooks, rows, facts):
     """README with its badges, its tables and its address."""
+    table, _ = scoreboard_tables(rows)
     parts = {
         "badges": badges("notebooks", facts),
         "lessons": lesson_table(notebooks, facts),
-        "scoreboard": scoreboard_table(rows),
-        "columns": explain_columns(),
+        "scoreboard": table,
         "clone": f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```",
     }
     for mark, new in parts.items():
         text = replace_between_marks(text, mark, new)
     return text
+
+
+def sync_scoreboard(text, rows):
+    """The page of the scoreboard with its tables."""
+    _, table = scoreboard_tables(rows)
+    text = replace_between_marks(text, "scoreboard", table)
+    return replace_between_marks(text, "columns", explain_columns())
 
 
 def sync_citation(text, facts):
@@ -182,6 +189,7 @@ def expected_files(root):
         "TEACHING.md": lambda text: replace_between_marks(
             text, "exercises", table
         ),
+        "notebooks/scoreboard.md": lambda text: sync_scoreboard(text, rows),
         "CITATION.cff": lambda text: sync_citation(text, facts),
     }.items():
         if (root / name).exists():

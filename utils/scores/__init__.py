@@ -23,6 +23,7 @@ from utils.scores.metrics import (
     tone_difference,
 )
 from utils.scores.protocol import (
+    disjoint_choices,
     make_reference,
     sample_classes,
     score_model,
@@ -36,6 +37,7 @@ __all__ = [
     "class_consistency",
     "copied_share",
     "cut",
+    "disjoint_choices",
     "frechet_distance",
     "make_reference",
     "nearest_distance",

@@ -21,7 +21,7 @@ import numpy as np
 
 from utils.data import to_images
 from utils.plotting import draw_grid
-from utils.scores.columns import COLUMNS, ORDER
+from utils.scores.columns import COLUMNS, ORDER, Column
 
 __all__ = [
     "Row",
@@ -81,14 +81,14 @@ class Row:
         }
         return cls(**stored | {"scores": scores})
 
+    def text(self, column: Column) -> str:
+        """What stands in a column: a dash where there is no such number."""
+        values = {"model": self.model, "lesson": self.lesson, **self.scores}
+        return column.text(values.get(column.name), self.bound)
+
     def texts(self, *, seconds: bool = False) -> list[str]:
         """Texts of the scores, or of the seconds, in the order of COLUMNS."""
-        values = {"model": self.model, "lesson": self.lesson, **self.scores}
-        return [
-            column.text(values.get(column.name), self.bound)
-            for column in COLUMNS
-            if column.seconds == seconds
-        ]
+        return [self.text(c) for c in COLUMNS if c.seconds == seconds]
 
 
 def heads(*, seconds: bool = False) -> list[str]:
@@ -96,31 +96,37 @@ def heads(*, seconds: bool = False) -> list[str]:
     return [column.head for column in COLUMNS if column.seconds == seconds]
 
 
-def pool_trainings(rows: list[Row]) -> Row:
-    """One row of several trainings of the same network.
+def pool_trainings(row: Row) -> Row:
+    """Row of a network, with what its other trainings have found.
+
+    `make refresh` trains it with other seeds, and on half of the digits, and
+    stores their rows under "name, seed 1" and "name, half".
 
     Parameters
     ----------
-    rows : list of Row
-        The first gives the name, the samples, and what is no pair.
+    row : Row
+        Of the training in the lesson.
 
     Returns
     -------
     Row
-        Each pair is the mean over the trainings, and a deviation that holds
-        the spread within a training and the one between them. The score of
-        copies, which has one training, stays as it is.
+        Each score of draws is the mean over the trainings, and its deviation
+        holds the spread within a training and that between them. The score
+        of copies is that of the network trained on half.
     """
-    pooled = {}
-    for name, value in rows[0].scores.items():
-        each = {column.name for column in COLUMNS if column.each}
-        if name in each and value is not None:
-            means, stds = np.transpose([row.scores[name] for row in rows])
-            variance = np.mean(stds**2)
-            if len(rows) > 1:
-                variance += means.var(ddof=1)
-            pooled[name] = float(means.mean()), float(np.sqrt(variance))
-    return replace(rows[0], scores=rows[0].scores | pooled)
+    rows, scores = [row], dict(row.scores)
+    for other in read_seeds(row.lesson):
+        if other.model.startswith(f"{row.model}, seed "):
+            rows.append(other)
+        if other.model == f"{row.model}, half":
+            scores["copies"] = other.scores["copies"]
+    for column in COLUMNS:
+        if column.each and scores[column.name] is not None:
+            pairs = np.array([r.scores[column.name] for r in rows])
+            between = pairs[:, 0].var(ddof=1) if len(rows) > 1 else 0
+            std = np.sqrt(np.square(pairs[:, 1]).mean() + between)
+            scores[column.name] = float(pairs[:, 0].mean()), float(std)
+    return replace(row, scores=scores)
 
 
 def explain_columns() -> str:
@@ -159,7 +165,11 @@ class Scoreboard:
     rows: list[Row]
 
     def __post_init__(self):
-        rows = sorted(self.rows, key=lambda row: -row.scores[ORDER][0])
+        # a row stored before this score was there stands first
+        first = np.inf, 0.0
+        rows = sorted(
+            self.rows, key=lambda row: -row.scores.get(ORDER, first)[0]
+        )
         object.__setattr__(self, "rows", rows)
 
     @property
@@ -182,13 +192,26 @@ class Scoreboard:
             lines.append([row.model, *row.texts(seconds=True), row.machine])
         return _table(lines)
 
-    @property
-    def markdown(self) -> str:
-        """Scores and seconds as one Markdown table."""
-        head = heads() + heads(seconds=True)
-        lines = [head, ["---"] * len(head)]
-        lines += [row.texts() + row.texts(seconds=True) for row in self.rows]
+    def markdown(self, *, brief: bool = False) -> str:
+        """The rows as a Markdown table.
+
+        Parameters
+        ----------
+        brief : bool
+            Only the columns that a newcomer can use; else all of them, and a
+            line that says where the seconds were measured.
+
+        Returns
+        -------
+        str
+        """
+        columns = [c for c in COLUMNS if c.brief or not brief]
+        lines = [[c.head for c in columns], ["---"] * len(columns)]
+        for row in self.rows:
+            lines.append([row.text(column) for column in columns])
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        if brief:
+            return table
         machines = ", ".join(sorted({row.machine for row in self.rows}))
         return f"{table}\n\nSeconds by the clock, measured on: {machines}."
 

@@ -193,8 +193,8 @@ COLUMNS = [
         each=_frechet,
         brief=True,
         meaning="Fréchet distance from real digits, all cut to pure ink and "
-        "paper, in the eyes of a [judge](utils/scores/judge.py); 1 is how far "
-        "real digits are from others",
+        "paper, in the eyes of a [judge](../utils/scores/judge.py); 1 is how "
+        "far real digits are from others",
         good="1",
     ),
     Column(
