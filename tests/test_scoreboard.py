@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tools.notebooks import ROOT, read_lessons, tagged
-from tools.scores import stale_rows
+from tools.scores import scoreboard_tables, stale_rows
 from tools.sync import replace_between_marks
 from utils.data import to_images
 from utils.scores import board
@@ -148,7 +148,8 @@ def test_a_new_score_is_one_entry(monkeypatch):
     place = lines[0].index("ink, %")
     assert lines[0][place + 1] == "recall"
     assert [line[place] for line in lines[1:]] == ["12.3 ± 0.6", "–"]
-    assert "| ink, % |" in shown.markdown
+    assert "| ink, % |" in shown.markdown()
+    assert "| ink, % |" not in shown.markdown(brief=True)
     assert "| ink, % | how black | 13 |" in explain_columns()
 
 
@@ -315,7 +316,7 @@ def test_markdown_holds_scores_seconds_and_machines():
     shown = Scoreboard(
         [replace(r, machine=n) for r, n in zip(ROWS, names, strict=True)]
     )
-    *lines, blank, note = shown.markdown.splitlines()
+    *lines, blank, note = shown.markdown().splitlines()
     lines = [line.strip("|").split("|") for line in lines]
     lines = [[text.strip() for text in line] for line in lines]
     assert lines[0] == HEAD + heads(seconds=True)
@@ -323,6 +324,17 @@ def test_markdown_holds_scores_seconds_and_machines():
     assert lines[2:] == [list(texts(row).values()) for row in shown.rows]
     assert blank == ""
     assert note.endswith(" measured on: A, B, C, D.")
+
+
+def test_the_brief_table_has_fewer_columns_and_no_seconds():
+    shown = Scoreboard(ROWS)
+    brief = [c for c in COLUMNS if c.brief]
+    assert 3 < len(brief) < len(COLUMNS)
+    assert not any(c.seconds for c in brief)
+    lines = shown.markdown(brief=True).splitlines()
+    assert lines[0] == f"| {' | '.join(c.head for c in brief)} |"
+    for line, row in zip(lines[2:], shown.rows, strict=True):
+        assert line == f"| {' | '.join(row.text(c) for c in brief)} |"
 
 
 def test_an_empty_scoreboard_shows_its_head():
@@ -488,12 +500,18 @@ def test_the_stored_rows_are_those_of_the_lessons():
     assert list(complaints(read_scoreboard(), LESSONS)) == []
 
 
-def test_the_readme_shows_the_stored_rows():
-    text = (ROOT / "README.md").read_text("utf-8")
-    table = Scoreboard(read_scoreboard()).markdown
-    assert replace_between_marks(text, "scoreboard", table) == text
-    table = explain_columns()
-    assert replace_between_marks(text, "columns", table) == text
+def test_the_readme_and_the_page_show_the_stored_rows():
+    brief, whole = scoreboard_tables([asdict(r) for r in read_scoreboard()])
+    for path, marks in {
+        "README.md": {"scoreboard": brief},
+        "notebooks/scoreboard.md": {
+            "scoreboard": whole,
+            "columns": explain_columns(),
+        },
+    }.items():
+        text = (ROOT / path).read_text("utf-8")
+        for mark, table in marks.items():
+            assert replace_between_marks(text, mark, table) == text
 
 
 def test_the_stored_rows_are_of_the_code_and_the_judge_as_they_are():
