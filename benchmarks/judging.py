@@ -30,7 +30,7 @@ from tools.bench import (
 )
 
 K = 5
-AIMS = {"neighbours": 3, "ridge_path": 5}
+AIMS = {"neighbours": 1.5, "ridge_path": 5}
 SCORE_AIM = 3.0  # seconds, at most
 
 
