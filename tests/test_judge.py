@@ -198,7 +198,7 @@ def test_damaged_weights_are_refused(damage, tmp_path, monkeypatch):
     path.write_bytes(damage(JUDGE_FILE.read_bytes()))
     monkeypatch.setattr(utils.scores.judge, "JUDGE_FILE", path)
     with pytest.raises(
-        ValueError, match="is not the judge: expected sha256 bd38"
+        ValueError, match="not hold the judge's weights: expected sha256 bd38"
     ) as error:
         load_judge.__wrapped__()
     assert str(error.value).startswith(str(path))
