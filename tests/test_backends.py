@@ -27,6 +27,7 @@ DENSE = {  # the part that draws, if it is dense, and its last activation
     "10": ("decoder", lambda a: a),
     "11": ("generator", lambda a: 1 / (1 + np.exp(-a))),
 }
+QUICK = {"11": {"momentum": 0.9}}  # an average over few steps, for few steps
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def distance(drawn):
 
 keras.utils.set_random_seed(0)
 model = network["make_model"]()
-network["train"](model, x, y)
+network["train"](model, x, y, **json.loads(sys.argv[3]))
 drawn = sample(0)
 result = {
     "backend": keras.backend.backend(),
@@ -62,8 +63,8 @@ result = {
     "same": bool(np.array_equal(drawn, sample(0))),
     "other": bool(np.array_equal(drawn, sample(1))),
 }
-if len(sys.argv) > 3:
-    part = getattr(model, sys.argv[3])
+if len(sys.argv) > 4:
+    part = getattr(model, sys.argv[4])
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(5, part.input_shape[1])).astype("float32")
     result |= {
@@ -81,9 +82,10 @@ def trained(path, backend, folder):
         pytest.skip(f"{backend} is not installed")
     (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
     part = [DENSE[path.name[:2]][0]] if path.name[:2] in DENSE else []
-    result = folder / "result.json"
+    result, quick = folder / "result.json", QUICK.get(path.name[:2], {})
+    words = path, result, json.dumps(quick), *part
     run = subprocess.run(
-        [sys.executable, folder / "script.py", path, result, *part],
+        [sys.executable, folder / "script.py", *words],
         capture_output=True,
         text=True,
         env=os.environ

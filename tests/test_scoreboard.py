@@ -452,20 +452,6 @@ def boards(lesson):
     ]
 
 
-def other_lines(lesson):
-    """Cells of each line that a lesson prints beside its tables."""
-    shown = boards(lesson)
-    return [
-        line
-        for cell in lesson.cells
-        for out in cell.get("outputs", [])
-        if not any(out is board for board in shown)
-        for line in cells(
-            out.get("text", "") or out.get("data", {}).get("text/plain", "")
-        )
-    ]
-
-
 def complaints(rows, lessons):
     """Where the stored rows differ from what the lessons show."""
     for row in rows:
@@ -486,14 +472,11 @@ def complaints(rows, lessons):
             for out in boards(lesson)
             for row in out.metadata.get("rows", [])
         ]
-        printed = [line[:3] for line in other_lines(lesson)]
         for row in own:
             if row.texts() not in shown:
                 yield f"lesson {number} does not show {row.texts()}"
             if row not in held:
                 yield f"lesson {number} does not hold {row.model}"
-            if [row.model, *row.texts(seconds=True)] not in printed:
-                yield f"lesson {number} prints no seconds of {row.model}"
 
 
 def test_the_stored_rows_are_those_of_the_lessons():
@@ -594,7 +577,6 @@ def test_a_row_too_few_or_too_many_is_caught(collection):
 
 
 def test_a_changed_digit_in_a_lesson_is_caught(collection):
-    """In the text of its table, or of its seconds."""
     rows, lessons = collection
     for row in rows:
         lesson = copy.deepcopy(lessons[row.lesson])
@@ -603,12 +585,6 @@ def test_a_changed_digit_in_a_lesson_is_caught(collection):
         table.data["text/plain"] = text.replace(
             texts(row)["shapes"], texts(row)["shapes"].replace("±", "± 1")
         )
-        assert list(complaints(rows, lessons | {row.lesson: lesson}))
-        lesson = copy.deepcopy(lessons[row.lesson])
-        for cell in lesson.cells:
-            for out in cell.get("outputs", []):
-                if "text" in out:
-                    out.text = out.text.replace(texts(row)["sample_s"], "1e9")
         assert list(complaints(rows, lessons | {row.lesson: lesson}))
 
 
