@@ -371,8 +371,13 @@ def test_ridge_log_prob_of_real_digits():
     assert single.dtype == np.float64
     atol = [[1e-3], [1.0], [1e-3], [1e-2]]  # nats, of some 500 to 500,000
     assert (np.abs(single - wanted) < atol).all()
-    with pytest.raises(ValueError, match="cov is not .* of 1e-16;"):
-        ridge_log_prob(mean, cov, x, [1e-16])
+    # too small for eigenvalues, not for factors: in both orders of the pixels
+    got = ridge_log_prob(mean, cov, x.astype(float), [1e-16])
+    back = Gaussian.from_moments(mean[::-1], cov[::-1, ::-1], 1e-16)
+    wanted = back.log_prob(x[:, ::-1].astype(float))
+    np.testing.assert_allclose(got[0], wanted, rtol=1e-3)
+    with pytest.raises(ValueError, match="cov is not .* of 1e-30;"):
+        ridge_log_prob(mean, cov, x, [1e-30])
 
 
 def test_a_mean_far_from_float32_is_not_rounded():
@@ -385,16 +390,104 @@ def test_a_mean_far_from_float32_is_not_rounded():
 
 
 @pytest.mark.parametrize(
-    ("variance", "ridge"),
-    [([1.0, 0.0], 3e-16), ([-1.0, -1.0], 1 + 2.0**-52)],
+    ("cov", "ridge"),
+    [(np.ones((2, 2)), 3e-16), (-np.eye(2), 1 + 2.0**-52)],
 )
-def test_a_ridge_lost_in_rounding_is_refused(variance, ridge):
-    cov, x = np.diag(variance), np.ones((1, 2))
+def test_a_ridge_lost_in_rounding_is_refused(cov, ridge):
+    mean, x = np.zeros(2), np.ones((1, 2))
     with pytest.raises(ValueError, match="cov is not positive definite"):
-        ridge_log_prob(np.zeros(2), cov, x, [ridge])
-    got = ridge_log_prob(np.zeros(2), cov, x, [ridge + 1e-14])
-    sd = np.sqrt(np.array(variance) + (ridge + 1e-14))
-    np.testing.assert_allclose(got[0, 0], norm(0, sd).logpdf(1).sum())
+        ridge_log_prob(mean, cov, x, [ridge])
+    with pytest.raises(ValueError, match="cov is not positive definite"):
+        Gaussian.from_moments(mean, cov, ridge)
+    ridge += 1e-14
+    got = ridge_log_prob(mean, cov, x, [ridge])
+    variance = np.linalg.eigvalsh(cov) + ridge
+    first, last = np.sqrt(variance)  # along (1, -1) and along (1, 1)
+    wanted = norm(0, first).logpdf(0) + norm(0, last).logpdf(2**0.5)
+    if cov[0, 1] == 0:
+        wanted = norm(0, first).logpdf(1) + norm(0, last).logpdf(1)
+    np.testing.assert_allclose(got[0, 0], wanted, rtol=0.01)
+
+
+def accepts(call, *args, **options):
+    """Whether it takes a covariance, or says that it is singular."""
+    try:
+        call(*args, **options)
+    except ValueError as error:
+        assert "is not positive definite" in str(error)
+        return False
+    return True
+
+
+SUM = np.vstack([np.eye(3), [1, 1, 0]])  # the fourth is the sum of two
+
+
+@pytest.mark.parametrize("from_rows", [False, True])
+def test_a_coordinate_that_is_the_sum_of_others_is_refused(from_rows):
+    """In each of 200 cases, by all who factorise, as by SciPy."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        a = rng.standard_normal((3, 20 if from_rows else 3))
+        cov = SUM @ (a @ a.T) @ SUM.T
+        if from_rows:
+            cov = np.cov(SUM @ a, ddof=0)
+        mean, x, known = np.zeros(4), np.ones((1, 4)), np.arange(5) < 4
+        wide = np.block([[cov, np.zeros((4, 1))], [np.zeros((1, 4)), 1]])
+        assert not accepts(Gaussian.from_moments, mean, cov)
+        assert not accepts(ridge_log_prob, mean, cov, x, [0])
+        assert not accepts(conditional, np.zeros(5), wide, known, x)
+        with pytest.raises(np.linalg.LinAlgError):
+            multivariate_normal(mean, cov, allow_singular=False)
+        cov[3, 3] += 1e-6 * cov[3, 3]  # something of its own
+        assert accepts(Gaussian.from_moments, mean, cov)
+
+
+@few
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+    st.integers(0, 12),
+    st.floats(-12, 12),
+    st.booleans(),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_full_rank_is_accepted_and_less_refused(
+    seed, d, rank, scale, uneven, dtype
+):
+    """At any scale, of all coordinates or of each."""
+    rng = np.random.default_rng(seed)
+    rank = min(rank, d - 1)
+    spread = 10.0 ** (rng.uniform(-6, 6, d) if uneven else scale)
+    whole = rng.standard_normal((d, 4 * d + 8))
+    less = rng.standard_normal((d, rank))
+    known, values = np.arange(d + 1) < d, np.zeros((1, d), dtype)
+    for root in (whole, less):
+        cov = (root @ root.T * spread * np.reshape(spread, (-1, 1))).astype(
+            dtype
+        )
+        cov = (cov + cov.T) / 2
+        wide = np.pad(cov, (0, 1))
+        wide[d, d] = cov.max()
+        wanted = root is whole
+        mean = np.zeros(d, dtype)
+        assert accepts(Gaussian.from_moments, mean, cov) is wanted
+        assert accepts(ridge_log_prob, mean, cov, values, [0]) is wanted
+        if root is whole or rank:
+            got = accepts(conditional, np.zeros(d + 1), wide, known, values)
+            assert got is wanted
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_variances_of_very_different_units_are_positive_definite(dtype):
+    variance = np.array([1e-12, 1, 1e12], dtype)
+    got = Gaussian.from_moments(np.zeros(3), np.diag(variance))
+    np.testing.assert_allclose(np.diag(got.factor) ** 2, variance, rtol=1e-5)
+    wanted = norm(0, np.sqrt(variance)).logpdf(0).sum()
+    same = ridge_log_prob(
+        np.zeros(3), np.diag(variance), np.zeros((1, 3)), [0]
+    )
+    np.testing.assert_allclose(got.log_prob(np.zeros((1, 3))), wanted)
+    np.testing.assert_allclose(same[0], wanted)
 
 
 def test_no_ridges_give_no_rows():
@@ -555,11 +648,11 @@ FIRST = np.array([True, False])
         ),
         (
             lambda: Gaussian.from_moments(M, INDEFINITE),
-            "cov is not .* ridge of 0 ",
+            "cov is not .* ridge of 0;",
         ),
         (
             lambda: Gaussian.from_moments(M, INDEFINITE, 0.9),
-            "cov is not .* of 0.9 ",
+            "cov is not .* of 0.9;",
         ),
         (
             lambda: Gaussian.from_moments(M, C * 0),

@@ -5,7 +5,14 @@ import pytest
 import scipy.linalg
 
 from utils.data import load_mnist
-from utils.linalg import cholesky_factor, posterior_root, principal_axes
+from utils.linalg import (
+    cholesky_factor,
+    least_share,
+    noise_is_lost,
+    posterior_root,
+    principal_axes,
+    share_left,
+)
 from utils.statistics import class_statistics
 
 
@@ -55,9 +62,42 @@ def test_cholesky_factor_names_the_covariance_and_the_ridge():
     np.testing.assert_allclose(factor @ factor.T, cov + 1.5 * np.eye(2))
     assert factor[0, 1] == 0
     np.testing.assert_array_equal(cov, [[1, 2], [2, 1]])  # it is not changed
-    message = "spread is not positive definite with a ridge of 0.5 .*larger"
+    message = "spread is not positive definite with a ridge of 0.5; .*larger"
     with pytest.raises(ValueError, match=message):
         cholesky_factor("spread", cov, 0.5)
+
+
+@pytest.mark.parametrize("own", [0.5, 1e-6, 1e-12])
+def test_share_left_of_a_sum(own):
+    """Of c = a + b + e, the sum c - a - b keeps the variance of e."""
+    cov = np.eye(3)
+    cov[2] = cov[:, 2] = [1, 1, 2 + own]
+    scale = np.array([1e-5, 1, 1e5])  # in other units it is the same
+    cov *= scale * scale[:, None]
+    factor = cholesky_factor("cov", cov)
+    wanted = own / (1 + 1 + 2 + own)
+    got = share_left(factor, np.diag(cov))
+    np.testing.assert_allclose(got, wanted, rtol=1e-15 / own)
+    assert share_left(np.diag(scale), scale**2) == 1
+    assert least_share(3, np.float64) == 6 * 2.0**-52
+
+
+def test_a_ridge_too_small_for_float32_is_refused():
+    cov = np.ones((3, 3), np.float32)
+    assert cholesky_factor("cov", cov, 1e-5).dtype == np.float32
+    with pytest.raises(ValueError, match="ridge of 2e-07"):
+        cholesky_factor("cov", cov, 2e-7)
+    cholesky_factor("cov", cov.astype(float), 2e-7)
+
+
+def test_noise_is_lost_beside_loadings():
+    loadings = np.array([[3.0, 4.0], [0.0, 0.0]])  # variances 25 and 0
+    assert noise_is_lost(loadings, np.array([25 * 4 * 2.0**-53, 1.0]))
+    assert not noise_is_lost(loadings, np.array([25 * 4 * 2.0**-51, 1e-30]))
+    stack = np.stack([loadings, loadings / 1e9])
+    noise = np.full((2, 2), 1e-15)
+    assert noise_is_lost(stack, noise)
+    assert not noise_is_lost(stack[1:], noise[1:])
 
 
 @pytest.mark.parametrize("k", [1, 3, 7])  # 7 latents of 5 coordinates

@@ -6,13 +6,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import (
-    LinAlgError,
-    cho_factor,
-    cho_solve,
-    eigh,
-    solve_triangular,
-)
+from scipy.linalg import cho_solve, eigh, solve_triangular
 from scipy.linalg.blas import strmm
 from scipy.linalg.lapack import dtrtri
 from scipy.special import logsumexp
@@ -29,6 +23,7 @@ from utils.checks import (
 from utils.linalg import (
     check_semi_definite,
     cholesky_factor,
+    least_share,
     principal_axes,
 )
 
@@ -93,7 +88,7 @@ class Gaussian:
             Symmetric.
         ridge : float
             Adds to each variance; it clips none. The sum must be positive
-            definite.
+            definite by more than rounding, see `utils.linalg`.
         rank : int, optional
             Keep this many leading eigenvectors instead, 1 to d; `cov` may
             then be singular. Such a Gaussian can be sampled but has no
@@ -230,7 +225,9 @@ def ridge_log_prob(
 ) -> np.ndarray:
     """Log-density under cov + ridge * identity, for many ridges at once.
 
-    One eigendecomposition serves all: a ridge changes no eigenvector.
+    One eigendecomposition serves all: a ridge changes no eigenvector. Where
+    rounding of the largest eigenvalue would hide the smallest, each sum is
+    factorised by itself, as in `Gaussian.from_moments`.
 
     Parameters
     ----------
@@ -251,7 +248,7 @@ def ridge_log_prob(
     ------
     ValueError
         If a shape does not fit, or cov + ridge * identity is not positive
-        definite for each ridge.
+        definite for each ridge by more than rounding, see `utils.linalg`.
     """
     mean = finite_array("mean", mean, (None,))
     cov = check_cov("cov", cov, len(mean))
@@ -259,12 +256,10 @@ def ridge_log_prob(
     ridges = finite_array("ridges", ridges, (None,))
     variance, vectors = eigh(cov, check_finite=False)
     variances = variance + ridges[:, None]
-    rounding = len(cov) * np.finfo(cov.dtype).eps * abs(variance).max()
+    rounding = 10 * least_share(len(cov), cov.dtype) * abs(variance).max()
     if len(ridges) and variances.min() <= rounding:
-        raise ValueError(
-            "cov is not positive definite with a ridge of "
-            f"{ridges.min():g}; try a larger one"
-        )
+        factors = [cholesky_factor("cov", cov, ridge) for ridge in ridges]
+        return np.stack([Gaussian(mean, f).log_prob(x) for f in factors])
     dtype = np.float32 if x.dtype == np.float32 else np.float64
     z = (x - mean.astype(dtype)) @ vectors.astype(dtype)
     z -= ((mean - mean.astype(dtype)) @ vectors).astype(dtype)
@@ -285,7 +280,8 @@ def conditional(
     ----------
     mean : ndarray of shape (d,)
     cov : ndarray of shape (d, d)
-        Positive definite.
+        Positive definite on the known coordinates, by more than rounding (see
+        `utils.linalg`); semi-definite on all.
     known : bool ndarray of shape (d,)
     values : ndarray of shape (n, known.sum())
 
@@ -297,7 +293,8 @@ def conditional(
     Raises
     ------
     ValueError
-        If a shape does not fit; the message says what arrived.
+        If a shape does not fit, or cov is not as above; the message says
+        what arrived.
 
     References
     ----------
@@ -310,11 +307,13 @@ def conditional(
     check_semi_definite("cov", cov)
     across = cov[np.ix_(~known, known)]
     try:
-        gain = cho_solve(cho_factor(cov[np.ix_(known, known)]), across.T).T
-    except LinAlgError:
+        factor = cholesky_factor("cov", cov[np.ix_(known, known)])
+    except ValueError:
         raise ValueError(
-            "cov is not positive definite on the known coordinates"
+            "cov is not positive definite on the known coordinates; add a "
+            "ridge to its diagonal"
         ) from None
+    gain = cho_solve((factor, True), across.T).T
     new_mean = mean[~known] + (values - mean[known]) @ gain.T
     new_cov = cov[np.ix_(~known, ~known)] - gain @ across.T
     return new_mean, (new_cov + new_cov.T) / 2

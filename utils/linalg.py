@@ -1,13 +1,28 @@
-"""Linear algebra of covariances: axes, factors, and low rank plus noise."""
+"""Linear algebra of covariances: axes, factors, and low rank plus noise.
+
+When is a covariance positive definite? A Cholesky factor alone does not tell:
+rounding may make one for a singular matrix. Let v be a combination of the
+coordinates x. Rounding the covariance can change the variance of v^T x by
+some eps times the sum of the variances of its terms v_j x_j. So it must keep
+more than `least_share` = 2 d eps of that sum. For a factor, v is the
+coordinate that is known best from those before it, less its prediction
+(`share_left`); for low rank plus noise, the noise of each coordinate is what
+must be left of it. A share changes with no unit of measurement, hence
+diag(1e-12, 1, 1e12) is positive definite.
+"""
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, eigh
+import numpy.typing as npt
+from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
 
 __all__ = [
     "check_semi_definite",
     "cholesky_factor",
+    "least_share",
+    "noise_is_lost",
     "posterior_root",
     "principal_axes",
+    "share_left",
 ]
 
 
@@ -61,24 +76,88 @@ def cholesky_factor(
     Raises
     ------
     ValueError
-        If the sum is not positive definite.
+        If the sum is not positive definite by more than rounding: if there
+        is no factor, or `share_left` is at most `least_share`.
     """
-    cov = cov + ridge * np.eye(len(cov), dtype=cov.dtype)
+    variance = np.abs(np.diag(cov)) + ridge
     try:
-        return cholesky(cov, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError as error:
+        factor = _cholesky(cov, ridge)
+        if share_left(factor, variance) <= least_share(len(cov), cov.dtype):
+            raise LinAlgError
+    except LinAlgError:
         raise ValueError(
-            f"{name} is not positive definite with a ridge of {ridge:g} "
-            f"({error}); try a larger ridge, or choose a rank"
+            f"{name} is not positive definite with a ridge of {ridge:g}; try "
+            "a larger ridge, or a rank where no density is needed"
         ) from None
+    return factor
+
+
+def _cholesky(cov: np.ndarray, ridge: float) -> np.ndarray:
+    cov = cov + ridge * np.eye(len(cov), dtype=cov.dtype)
+    return cholesky(cov, lower=True, overwrite_a=True, check_finite=False)
+
+
+def least_share(d: int, dtype: npt.DTypeLike) -> float:
+    """Share of a variance that rounding may make up, 2 d eps."""
+    return 2 * d * float(np.finfo(dtype).eps)
+
+
+def share_left(factor: np.ndarray, variance: np.ndarray) -> float:
+    """Variance left in the combination of coordinates that has hardly any.
+
+    It is the coordinate that is best predicted by those before it, less its
+    prediction. O(d^2).
+
+    Parameters
+    ----------
+    factor : ndarray of shape (d, d)
+        Lower Cholesky factor.
+    variance : ndarray of shape (d,)
+        Of each coordinate.
+
+    Returns
+    -------
+    float
+        Variance of the combination over the sum of its terms' variances, 0
+        to 1: 1 if no coordinate depends on others.
+    """
+    last = int((np.diag(factor) ** 2 / variance).argmin())
+    unit = np.zeros(len(factor), factor.dtype)
+    unit[last] = factor[last, last]
+    weights = solve_triangular(
+        factor, unit, lower=True, trans=1, check_finite=False
+    )
+    return float(unit[last] ** 2 / (weights**2 @ variance))
+
+
+def noise_is_lost(loadings: np.ndarray, noise_variance: np.ndarray) -> bool:
+    """Whether a coordinate's noise is at most rounding beside its variance.
+
+    Parameters
+    ----------
+    loadings : ndarray of shape (..., d, k)
+    noise_variance : ndarray of shape (..., d)
+
+    Returns
+    -------
+    bool
+        If not, loadings @ loadings.T + diag(noise_variance) is positive
+        definite by `least_share`.
+    """
+    variance = np.square(loadings).sum(axis=-1) + noise_variance
+    least = least_share(variance.shape[-1], variance.dtype)
+    return bool((noise_variance <= least * variance).any())
 
 
 def check_semi_definite(name: str, cov: np.ndarray) -> None:
-    """Check that no eigenvalue is below 0 by more than rounding."""
+    """Check that no eigenvalue is below 0 by more than rounding.
+
+    That is d eps times the sum of the variances.
+    """
     tolerance = len(cov) * np.finfo(cov.dtype).eps * np.trace(cov)
     try:
-        cholesky_factor(name, cov, max(tolerance, np.finfo(cov.dtype).tiny))
-    except ValueError:
+        _cholesky(cov, max(tolerance, np.finfo(cov.dtype).tiny))
+    except LinAlgError:
         raise ValueError(f"{name} has a negative eigenvalue") from None
 
 
