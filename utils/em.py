@@ -11,18 +11,28 @@ import numpy as np
 from scipy.linalg import LinAlgError, solve_triangular
 
 from utils.gaussian import Gaussian
-from utils.linalg import cholesky_factor, posterior_root
+from utils.linalg import cholesky_factor, noise_is_lost, posterior_root
 from utils.lowrank import LowRankGaussian, factor_m_step, fit_ppca
 
-__all__ = ["LowRankSteps", "MomentSteps", "Steps", "to_responsibilities"]
+__all__ = [
+    "LowRankSteps",
+    "MomentSteps",
+    "Steps",
+    "check_precision",
+    "to_responsibilities",
+]
 
 BLOCK = 700_000  # numbers that are made at a time: a few MB
+ERROR = 0.02  # share of a variance that rounding may change
 
 
 class Steps(Protocol):
     """EM for one kind of covariance.
 
-    `params` are the weights, and arrays with an axis for the components.
+    `params` are the weights, and arrays with an axis for the components. A
+    step raises scipy.linalg.LinAlgError where a covariance has no inverse,
+    or where the precision of the blocks cannot tell a variance from a mean
+    square, see `check_precision`.
     """
 
     n_features: int  # numbers that a block holds for each row
@@ -40,6 +50,9 @@ class Steps(Protocol):
 
     def m_step(self, sums: np.ndarray, params: tuple) -> tuple:
         """Params that raise the likelihood."""
+
+    def check(self, params: tuple, dtype: np.dtype) -> None:
+        """Check that params can be told from rows of this precision."""
 
     def to_data_space(self, params: tuple) -> tuple[np.ndarray, tuple]:
         """Weights and components, as a mixture of the rows has them."""
@@ -68,6 +81,31 @@ def to_responsibilities(joint: np.ndarray) -> float:
     total = joint.sum(axis=0)
     joint /= total
     return float((top + np.log(total)).sum(dtype=np.float64))
+
+
+def check_precision(swell: float, dtype: np.dtype) -> None:
+    """Check that rounding leaves the variances of all components.
+
+    EM on sums takes a variance from a mean square, about the mean of all
+    rows; what rounding does to that grows as the ratio of the two.
+
+    Parameters
+    ----------
+    swell : float
+        The largest such ratio.
+    dtype : dtype
+        Of the rows.
+
+    Raises
+    ------
+    scipy.linalg.LinAlgError
+        If rounding may change a variance by more than 0.02 of it.
+    """
+    if not swell * np.finfo(dtype).eps <= ERROR:
+        raise LinAlgError(
+            f"a component is so narrow, or so far off, that {dtype} cannot "
+            "hold its variance"
+        )
 
 
 class MomentSteps:
@@ -121,9 +159,9 @@ class MomentSteps:
         """Yield the features of some rows at a time, shape (p, n_block)."""
         d, n_pairs = x.shape[1], len(self.pairs[0])
         step = max(16, BLOCK // n_pairs)
-        whiten, mean = self.whiten.astype(x.dtype), self.mean.astype(x.dtype)
         for start in range(0, len(x), step):
-            z = whiten @ (x[start : start + step] - mean).T
+            z = self.whiten @ (x[start : start + step] - self.mean).T
+            z = z.astype(x.dtype)
             features = np.empty((1 + d + n_pairs, z.shape[1]), x.dtype)
             features[0], features[1 : d + 1] = 1, z
             if self.diagonal:
@@ -139,9 +177,10 @@ class MomentSteps:
         self, params: tuple, blocks: Iterable[np.ndarray]
     ) -> tuple[np.ndarray, float]:
         """Moments of each component, shape (K, p), and sum of log p(x)."""
-        linear = self._linear(*params)
+        linear, swell = self._linear(*params)
         moments, log_prob, n = np.zeros(linear.shape), 0.0, 0
         for features in blocks:
+            check_precision(swell, features.dtype)
             resp = linear.astype(features.dtype) @ features
             log_prob += to_responsibilities(resp)
             moments += (features @ resp.T).T
@@ -151,7 +190,7 @@ class MomentSteps:
     def m_step(self, sums: np.ndarray, params: tuple = ()) -> tuple:
         """Weights, means and covariances of the largest likelihood."""
         d = len(self.mean)
-        counts = sums[:, 0] + self.eps
+        counts = np.maximum(sums[:, 0], self.eps)
         means = sums[:, 1 : d + 1] / counts[:, None]
         cov = np.zeros((len(counts), d, d))
         i, j = self.pairs
@@ -160,6 +199,10 @@ class MomentSteps:
         if self.tied:
             cov[:] = np.average(cov, axis=0, weights=counts)
         return counts / counts.sum(), means, cov + self.ridge
+
+    def check(self, params: tuple, dtype: np.dtype) -> None:
+        """Check what an E-step of these params would."""
+        check_precision(self._linear(*params)[1], dtype)
 
     def first(self, x: np.ndarray, labels: np.ndarray, k: int) -> tuple:
         """M-step where each row belongs to one component."""
@@ -171,7 +214,11 @@ class MomentSteps:
         return self.m_step(sums)
 
     def _linear(self, weights, means, cov):
-        """Coefficients with which the features add up to log p(z, k)."""
+        """Coefficients with which the features add up to log p(z, k).
+
+        And the largest ratio of a mean square to the variance that is left
+        of a coordinate given the others.
+        """
         d = len(self.mean)
         root = np.linalg.inv(np.linalg.cholesky(cov))
         precision = root.mT @ root
@@ -181,7 +228,9 @@ class MomentSteps:
         constant = np.log(weights) + log_det - quadratic / 2
         i, j = self.pairs
         pairs = -precision[:, i, j] * np.where(i == j, 0.5, 1)
-        return np.hstack([constant[:, None], slope, pairs])
+        squares = np.diagonal(cov, axis1=1, axis2=2) + means**2
+        swell = (np.diagonal(precision, axis1=1, axis2=2) * squares).max()
+        return np.hstack([constant[:, None], slope, pairs]), swell
 
     def to_data_space(self, params: tuple) -> tuple[np.ndarray, tuple]:
         """Weights and components in the space of the rows."""
@@ -237,19 +286,19 @@ class LowRankSteps:
 
     def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield some rows at a time, centred, with a feature in a row."""
-        mean = self.mean.astype(x.dtype)
-        step = max(16, BLOCK // len(mean))
+        step = max(16, BLOCK // len(self.mean))
         for start in range(0, len(x), step):
-            yield np.ascontiguousarray((x[start : start + step] - mean).T)
+            centred = x[start : start + step] - self.mean
+            yield np.ascontiguousarray(centred.T, x.dtype)
 
     def first(self, x: np.ndarray, labels: np.ndarray, k: int) -> tuple:
         """Means of the rows of each label, loadings of all rows."""
         counts = np.bincount(labels, minlength=k)
-        means = np.stack([x[labels == i].mean(axis=0) for i in range(k)])
+        means = [x[labels == i].mean(axis=0, dtype=float) for i in range(k)]
         common = self.common
         return (
             counts / counts.sum(),
-            means - self.mean,
+            np.stack(means) - self.mean,
             np.stack([common.loadings] * k),
             np.stack([common.noise_variance + self.ridge] * k),
         )
@@ -266,6 +315,7 @@ class LowRankSteps:
         sums, log_prob = np.zeros((k, 1 + d + d + q * d)), 0.0
         terms = self._terms(params)
         for x in blocks:
+            self.check(params, x.dtype)
             constant, slope, curve, latent, shift = (
                 term.astype(x.dtype) for term in terms
             )
@@ -283,6 +333,12 @@ class LowRankSteps:
             ]
             sums += np.hstack(some)
         return sums, log_prob
+
+    def check(self, params: tuple, dtype: np.dtype) -> None:
+        """Check that the noise of each coordinate is above rounding."""
+        _, means, loadings, noise = params
+        squares = np.square(loadings).sum(axis=2) + noise + means**2
+        check_precision((squares / noise).max(), dtype)
 
     def _terms(self, params):
         """What log p(x, k) is made of, for the rows of one block.
@@ -308,7 +364,7 @@ class LowRankSteps:
         d = len(self.mean)
         _, old_means, *factors = params
         scaled, root = posterior_root(*factors)
-        counts = sums[:, 0] + self.eps
+        counts = np.maximum(sums[:, 0], self.eps)
         means, squares, along = np.split(
             sums[:, 1:] / counts[:, None], [d, 2 * d], axis=1
         )
@@ -320,7 +376,7 @@ class LowRankSteps:
             scaled, root, across, squares - means**2
         )
         noise = np.maximum(noise, 0) + self.ridge
-        if noise.min() == 0:
+        if noise_is_lost(loadings, noise):
             raise LinAlgError("a component has a coordinate without noise")
         return counts / counts.sum(), means, loadings, noise
 

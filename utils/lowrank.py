@@ -16,7 +16,7 @@ from utils.checks import (
     check_rows,
     finite_array,
 )
-from utils.linalg import posterior_root, principal_axes
+from utils.linalg import noise_is_lost, posterior_root, principal_axes
 
 __all__ = [
     "LowRankGaussian",
@@ -37,12 +37,36 @@ class LowRankGaussian:
     mean : ndarray of shape (d,)
     loadings : ndarray of shape (d, k)
     noise_variance : ndarray of shape (d,)
-        Of each coordinate, above 0.
+        Of each coordinate, above 0, and by more than rounding beside its
+        whole variance, see `utils.linalg`.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a number is not finite, or the noise of a
+        coordinate is too small.
     """
 
     mean: np.ndarray
     loadings: np.ndarray
     noise_variance: np.ndarray
+
+    def __post_init__(self) -> None:
+        mean = finite_array("mean", self.mean, (None,))
+        loadings = finite_array("loadings", self.loadings, (len(mean), None))
+        noise = finite_array("noise_variance", self.noise_variance, mean.shape)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "loadings", loadings)
+        object.__setattr__(self, "noise_variance", noise)
+        if len(mean) and noise.min() <= 0:
+            raise ValueError(
+                f"noise_variance must be above 0, its least is {noise.min():g}"
+            )
+        if noise_is_lost(loadings, noise):
+            raise ValueError(
+                "noise_variance is lost in rounding beside the variance by "
+                f"loadings: its least is {noise.min():g}; try a larger one"
+            )
 
     @property
     def n_parameters(self) -> int:
