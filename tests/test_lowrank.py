@@ -405,6 +405,16 @@ RNG = np.random.default_rng(0)
     ("call", "message"),
     [
         # LowRankGaussian
+        (lambda: LowRankGaussian(C, C, M + 1), r"mean must .* \(3, 3\)"),
+        (lambda: LowRankGaussian(M, M, M + 1), r"loadings must .* \(3,\)"),
+        (lambda: LowRankGaussian(M, np.eye(2), M + 1), r"loadings .* \(2, 2"),
+        (lambda: LowRankGaussian(M, C, 1.0), r"noise_variance must .* \(\)"),
+        (lambda: LowRankGaussian(M, C, [1, 1]), r"noise_variance .* \(2,\)"),
+        (lambda: LowRankGaussian(M, C, M), "noise_variance .* least is 0"),
+        (lambda: LowRankGaussian(M, C, [1, 1, -2]), "noise_.* least is -2"),
+        (lambda: LowRankGaussian(M, C, [1, 1, np.nan]), "noise_.* 1 .* NaN"),
+        (lambda: LowRankGaussian(M, C + np.inf, M + 1), "loadings holds 9"),
+        (lambda: LowRankGaussian(M, C, M + 1e-15), "noise_.* lost in round"),
         (lambda: G.sample(-1, RNG), "n must .* got -1"),
         (lambda: G.sample(1.5, RNG), "n must .* got 1.5"),
         (lambda: G.sample(True, RNG, add_noise=False), "n must .* got True"),

@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import chi2, multivariate_normal
 from sklearn.decomposition import PCA
@@ -14,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 
 from utils import em, mixture
 from utils.data import load_mnist, preprocess
-from utils.em import LowRankSteps, MomentSteps
+from utils.em import ERROR, LowRankSteps, MomentSteps, check_precision
 from utils.gaussian import Gaussian, class_posterior
 from utils.lowrank import LowRankGaussian, fit_factor_analysis
 from utils.mixture import Mixture, fit_mixture
@@ -30,6 +32,7 @@ each_kind = pytest.mark.parametrize(
 )
 each_moment_kind = pytest.mark.parametrize("kind", ["full", "tied", "diag"])
 K = 5
+few = settings(derandomize=True, deadline=None, max_examples=25, database=None)
 
 
 def locked(*arrays):
@@ -74,14 +77,12 @@ def start_of(x, k, covariance):
 
 def sklearn_fit(x, start, covariance, ridge, iterations):
     """scikit-learn's EM from the same start, and its lower bounds."""
-    precision = np.linalg.inv(
-        start.components[0].factor @ start.components[0].factor.T
-    )
+    precision = np.stack([np.linalg.inv(dense(c)) for c in start.components])
     k = len(start.weights)
     shape = {
-        "full": np.stack([precision] * k),
-        "tied": precision,
-        "diag": np.stack([np.diag(precision)] * k),
+        "full": precision,
+        "tied": precision[0],
+        "diag": np.diagonal(precision, axis1=1, axis2=2),
     }
     other = GaussianMixture(
         k,
@@ -333,6 +334,152 @@ def test_the_sources_of_well_separated_rows_are_found():
     np.testing.assert_array_equal(resp.argmax(axis=1), label)
 
 
+# Rows that are hostile to rounding
+
+
+@st.composite
+def hostile(draw):
+    """float32 rows, a number of components, and a ridge that suits them."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, d = draw(st.integers(3, 30)), draw(st.integers(2, 4))
+    x = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-1, 1, d)
+    k, scale = draw(st.integers(1, min(n, 5))), 1.0
+    case = draw(
+        st.sampled_from(["offset", "scale", "outlier", "repeats", "distinct"])
+    )
+    if case == "offset":
+        x += 10.0 ** rng.uniform(0, 4)
+    elif case == "scale":
+        scale = 10.0 ** rng.uniform(-6, 6)
+    elif case == "outlier":
+        x[0] += 10.0 ** rng.uniform(1, 4)
+    elif case == "repeats":
+        x = np.repeat(x, rng.integers(1, 5, n), axis=0)
+    else:
+        x, k = np.repeat(x[:6], 3, axis=0), len(x[:6])
+    ridge = 10.0 ** rng.uniform(-3, -1) * scale**2
+    return locked((x * scale).astype(np.float32)), k, ridge
+
+
+def inverses(model):
+    """Trace of each inverse covariance, or of each inverse noise."""
+    return np.array(
+        [
+            (1 / c.noise_variance).sum()
+            if isinstance(c, LowRankGaussian)
+            else np.trace(np.linalg.inv(dense(c)))
+            for c in model.components
+        ]
+    )
+
+
+@each_kind
+@few
+@given(hostile())
+def test_float32_climbs_like_float64(kind, problem):
+    """As far as the ridge lets it, and to 0.005 nats."""
+    x, k, ridge = problem
+    kind = dict(kind, **({"n_factors": 1} if "n_factors" in kind else {}))
+    options = dict(kind, ridge=ridge, tol=0)
+    start = quiet_fit(x.astype(float), k, max_iterations=1, **options)
+    fits = {}
+    for dtype, rounding in ((np.float32, 5e-3), (np.float64, 1e-6)):
+        models = [start] + [
+            quiet_fit(
+                x.astype(dtype), k, start=start, max_iterations=i, **options
+            )
+            for i in (1, 2, 3)
+        ]
+        gains = np.diff(models[-1].history)
+        for old, new, gain in zip(models, models[1:], gains, strict=False):
+            lost = new.weights @ (inverses(old) - inverses(new))
+            assert gain > -ridge / 2 * lost - rounding
+        fits[dtype] = models[-1]
+    single, double = fits.values()
+    np.testing.assert_allclose(single.history, double.history, atol=5e-3)
+    for a, b in zip(single.components, double.components, strict=True):
+        sd = np.sqrt(np.diag(dense(b)))
+        assert (np.abs(a.mean - b.mean) < 0.01 * sd).all()
+        np.testing.assert_allclose(np.diag(dense(a)), sd**2, rtol=0.05)
+
+
+@each_moment_kind
+@few
+@given(hostile())
+def test_hostile_rows_agree_with_scikit_learn(kind, problem):
+    x, k, ridge = problem
+    x = x.astype(float)
+    options = dict(covariance=kind, ridge=ridge, tol=0)
+    start = quiet_fit(x, k, max_iterations=1, **options)
+    ours = quiet_fit(x, k, start=start, max_iterations=4, **options)
+    # it squares rows as they stand, so that it gets them centred
+    centre = x.mean(axis=0)
+    centred = shifted(start, -centre)
+    other, bounds = sklearn_fit(x - centre, centred, kind, ridge, 4)
+    np.testing.assert_allclose(ours.history, bounds, rtol=0, atol=1e-4)
+    means = np.stack([c.mean for c in ours.components]) - centre
+    sd = np.sqrt([np.diag(dense(c)) for c in ours.components])
+    assert (np.abs(means - other.means_) < 1e-4 * sd).all()
+
+
+@each_kind
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_ridge_is_the_variance_of_a_row_alone(kind, dtype):
+    """However far off it is: nothing pulls it to the mean of all rows."""
+    x = np.array([[9999.0, 1], [0, 2], [0, 2]], dtype)
+    options = dict(kind, ridge=0.1, tol=0)
+    if "n_factors" in kind:  # its own start is wide, and takes long to part
+        rows = [np.array([9999.0, 1]), np.array([0.0, 2])]
+        components = [
+            LowRankGaussian(m, np.eye(2)[:, :1], [1, 1]) for m in rows
+        ]
+        options |= {"start": Mixture([0.5, 0.5], components), "n_factors": 1}
+    model = quiet_fit(x, 2, max_iterations=50, **options)
+    far, near = sorted(model.components, key=lambda c: -c.mean[0])
+    np.testing.assert_allclose(far.mean, [9999, 1], rtol=1e-6)
+    np.testing.assert_allclose(near.mean, [0, 2], atol=1e-3)
+    for component in (far, near):
+        np.testing.assert_allclose(np.diag(dense(component)), 0.1, rtol=0.01)
+
+
+def test_low_rank_components_of_rows_in_a_plane_need_a_ridge():
+    x = np.outer(np.arange(6.0), [1, 2, 3])
+    options = {"covariance": "low_rank", "n_factors": 1}
+    model = quiet_fit(x, 1, ridge=0.1, max_iterations=3, **options)
+    np.testing.assert_allclose(
+        dense(model.components[0]), spread(x) + 0.1 * np.eye(3), rtol=1e-2
+    )
+    with pytest.raises(ValueError, match="no noise is left"):
+        quiet_fit(x, 1, ridge=0, **options)
+
+
+def test_two_rows_in_float32():
+    x = np.array([[9999.0], [0.0]], np.float32)
+    model = fit_mixture(x, 2, np.random.default_rng(0), ridge=0.1)
+    for component in model.components:
+        np.testing.assert_allclose(dense(component), 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag"])
+def test_a_row_too_far_off_for_float64_is_refused(covariance):
+    x = np.array([[0.0], [1.0], [2.0], [1e9]])
+    options = dict(covariance=covariance, max_iterations=3)
+    with pytest.raises(ValueError, match="narrow.*float64.*larger"):
+        quiet_fit(x, 2, ridge=1e-6, **options)
+    model = quiet_fit(x, 2, ridge=1e6, **options)
+    variance = [dense(c)[0, 0] for c in model.components]
+    np.testing.assert_allclose(variance, 1e6, rtol=0.02)
+
+
+def test_rounding_may_change_a_fiftieth_of_a_variance():
+    for dtype in (np.dtype("f4"), np.dtype("f8")):
+        most = ERROR / np.finfo(dtype).eps
+        check_precision(0.99 * most, dtype)
+        for swell in (1.01 * most, np.inf, np.nan):
+            with pytest.raises(np.linalg.LinAlgError, match=str(dtype)):
+                check_precision(swell, dtype)
+
+
 # Chunks
 
 
@@ -533,6 +680,27 @@ def test_parameters_are_those_of_the_components_and_the_weights():
     assert model.n_parameters == 10 * (1 + 50 + 1275) - 1  # as in lesson 8
 
 
+def test_a_weight_of_0_is_allowed_and_never_drawn():
+    far = Gaussian.from_moments([1000.0], [[1.0]])
+    near = Gaussian.from_moments([0.0], [[1.0]])
+    model = Mixture([1, 0], [near, far])  # lists will do
+    x = model.sample(1000, np.random.default_rng(0))
+    assert x.max() < 100
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(model.log_prob(x), near.log_prob(x))
+        resp = model.responsibilities(x)
+    np.testing.assert_array_equal(resp[:, 1], 0)
+
+
+def test_weights_may_be_off_by_a_float32_rounding():
+    weights = np.full(3, 1 / 3, np.float32) * np.float32(1 + 2e-7)
+    assert weights.sum(dtype=float) > 1
+    g = Gaussian.from_moments([0.0], [[1.0]])
+    model = Mixture(weights, (g, g, g))
+    assert len(model.sample(10, np.random.default_rng(0))) == 10
+
+
 def test_far_from_all_components_the_density_does_not_underflow():
     x = np.array([[1e4, 1e4, 1e4]])
     model = triple()
@@ -693,6 +861,7 @@ def two(component):
 
 
 G = Gaussian.from_moments(np.zeros(3), np.eye(3))
+G2 = Gaussian.from_moments(np.zeros(2), np.eye(2))
 SKEW = Gaussian.from_moments(np.zeros(3), np.eye(3) + 0.5)
 PLANE = Gaussian.from_moments(np.zeros(3), np.eye(3), rank=2)
 LOW = LowRankGaussian(np.zeros(3), np.ones((3, 1)), np.ones(3))
@@ -756,14 +925,25 @@ def fit(x=X, k=2, rng=RNG, **options):
         (lambda: fit(start=G), "start must be a Mixture, got Gaussian"),
         (lambda: fit(k=3, start=two(G)), r"start .* \(3, 3\), has \(2, 3\)"),
         (lambda: fit(X[:, :2], start=two(G)), r"start .* \(2, 2\)"),
-        (lambda: fit(start=Mixture(np.ones(0), ())), "start"),
-        (lambda: fit(start=Mixture(np.ones(3) / 3, (G, G))), "start"),
+        (lambda: fit(start=Mixture([1, 0], (G, G))), r"above 0, got \[1 0\]"),
         (lambda: fit(start=two(LOW)), "start"),
         (lambda: fit(start=two(PLANE)), "start"),
         (lambda: fit(start=two(G), **LOW_RANK), "start"),
         (lambda: fit(start=two(LOW_2), **LOW_RANK), "start"),
         (lambda: fit(start=two(SKEW), covariance="diag"), "start"),
         # the mixture
+        (lambda: Mixture([], ()), r"weights .* add up to 1, got \[\]"),
+        (
+            lambda: Mixture([1 / 3] * 3, (G, G)),
+            r"weights .* \(2\), got \(3,\)",
+        ),
+        (lambda: Mixture([0, 0], (G, G)), r"weights .* \[0 0\].* up to 0"),
+        (lambda: Mixture([2, -1], (G, G)), r"weights must be >= 0 .* 2 -1"),
+        (lambda: Mixture([0.5, 0.49], (G, G)), "weights .* add up to 0.99"),
+        (lambda: Mixture([0.5, np.nan], (G, G)), "weights holds 1 .* NaN"),
+        (lambda: Mixture(1.0, (G,)), r"weights must have shape \(1\), got"),
+        (lambda: Mixture([1], (3,)), r"components\[0\] has no mean.* int"),
+        (lambda: Mixture([0.5] * 2, (G, G2)), r"components .*\(2,\), \(3,\)"),
         (lambda: two(G).log_prob(X[0]), r"x must .* got \(3,\)"),
         (lambda: two(LOW).log_prob(X[:, :2]), r"x must .* got \(30, 2\)"),
         (lambda: two(G).responsibilities(X[0]), r"x must .* got \(3,\)"),

@@ -258,7 +258,8 @@ class LowRankSteps:
     ----------
     mean : ndarray of shape (d,)
     cov : ndarray of shape (d, d)
-        Of all rows; its probabilistic PCA is where each component starts.
+        Of all rows; with the ridge, its probabilistic PCA is where each
+        component starts.
     ridge : float
         Adds to each variance of the noise at each M-step; it clips none.
     n_factors : int
@@ -281,6 +282,7 @@ class LowRankSteps:
     ) -> None:
         self.eps = eps
         self.mean, self.ridge = mean, ridge
+        cov = cov + ridge * np.eye(len(mean))  # of rows in a plane, too
         self.common = fit_ppca(mean, cov, n_factors)
         self.n_features = len(mean)
 
@@ -300,7 +302,7 @@ class LowRankSteps:
             counts / counts.sum(),
             np.stack(means) - self.mean,
             np.stack([common.loadings] * k),
-            np.stack([common.noise_variance + self.ridge] * k),
+            np.stack([common.noise_variance] * k),
         )
 
     def e_step(

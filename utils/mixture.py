@@ -176,8 +176,8 @@ def fit_mixture(
     likelihood: with it, an iteration may lower the mean by at most r / 2
     times what the traces of the components' inverse covariances lose,
     averaged by the new weights (for "low_rank", of their inverse noise).
-    Rounding may take another 0.002 nats in float32, and in float64 as much
-    only where components are a millionth as wide as the rows are spread.
+    Rounding may take another 0.005 nats in float32 and some 1e-6 in float64;
+    more only where a component is a millionth as wide as the rows are spread.
 
     Parameters
     ----------
