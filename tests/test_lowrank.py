@@ -93,6 +93,12 @@ def test_float32_rows_are_worked_in_float64():
     np.testing.assert_array_equal(got, model.log_prob(single.astype(float)))
 
 
+def test_whole_numbers_are_taken():
+    model = LowRankGaussian([0, 0], [[1], [2]], [1, 1])
+    wanted = multivariate_normal([0, 0], [[2, 2], [2, 5]]).logpdf([1, 1])
+    np.testing.assert_allclose(model.log_prob([[1, 1]]), wanted)
+
+
 def test_log_prob_in_784_dimensions():
     (_, _), (images, _) = load_mnist()
     x = preprocess(images[:300]).astype(float)

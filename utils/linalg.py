@@ -144,7 +144,7 @@ def noise_is_lost(loadings: np.ndarray, noise_variance: np.ndarray) -> bool:
         If not, loadings @ loadings.T + diag(noise_variance) is positive
         definite by `least_share`.
     """
-    variance = np.square(loadings).sum(axis=-1) + noise_variance
+    variance = np.square(loadings).sum(axis=-1) + 1.0 * noise_variance
     least = least_share(variance.shape[-1], variance.dtype)
     return bool((noise_variance <= least * variance).any())
 

@@ -16,7 +16,12 @@ from utils.checks import (
     check_rows,
     finite_array,
 )
-from utils.linalg import noise_is_lost, posterior_root, principal_axes
+from utils.linalg import (
+    least_share,
+    noise_is_lost,
+    posterior_root,
+    principal_axes,
+)
 
 __all__ = [
     "LowRankGaussian",
@@ -198,7 +203,7 @@ def fit_ppca(
     mean, cov, k = _check_fit(mean, cov, n_factors)
     variance, vectors = principal_axes(cov, k)
     noise = (np.trace(cov) - variance.sum()) / (len(cov) - k)
-    if noise <= len(cov) * np.finfo(cov.dtype).eps * variance[0]:
+    if noise <= least_share(len(cov), cov.dtype) * variance[0]:
         raise ValueError(f"cov has rank {k} or less: no noise is left")
     loadings = vectors * np.sqrt(np.maximum(variance - noise, 0))
     return LowRankGaussian(mean, loadings, np.full(len(cov), noise))
