@@ -480,6 +480,8 @@ def test_full_rank_is_accepted_and_less_refused(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_variances_of_very_different_units_are_positive_definite(dtype):
     variance = np.array([1e-12, 1, 1e12], dtype)
+    if dtype == np.float64:
+        variance **= 20
     got = Gaussian.from_moments(np.zeros(3), np.diag(variance))
     np.testing.assert_allclose(np.diag(got.factor) ** 2, variance, rtol=1e-5)
     wanted = norm(0, np.sqrt(variance)).logpdf(0).sum()

@@ -79,7 +79,7 @@ def cholesky_factor(
         If the sum is not positive definite by more than rounding: if there
         is no factor, or `share_left` is at most `least_share`.
     """
-    variance = np.abs(np.diag(cov)) + ridge
+    variance = np.abs(np.diag(cov)) + abs(ridge)
     try:
         factor = _cholesky(cov, ridge)
         if share_left(factor, variance) <= least_share(len(cov), cov.dtype):
@@ -127,7 +127,8 @@ def share_left(factor: np.ndarray, variance: np.ndarray) -> float:
     weights = solve_triangular(
         factor, unit, lower=True, trans=1, check_finite=False
     )
-    return float(unit[last] ** 2 / (weights**2 @ variance))
+    terms = weights * np.sqrt(variance)
+    return float((unit[last] / np.linalg.norm(terms)) ** 2)
 
 
 def noise_is_lost(loadings: np.ndarray, noise_variance: np.ndarray) -> bool:
