@@ -50,8 +50,8 @@ class Mixture:
     Raises
     ------
     ValueError
-        If the weights are none, or the components do not fit them or each
-        other.
+        If the weights are not as above, or the components do not fit them or
+        each other.
     """
 
     weights: np.ndarray
