@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from PIL import Image
 
@@ -106,10 +107,11 @@ def play(
         How long one round takes.
     """
     figure, pixels = plt.gcf(), []
+    canvas = FigureCanvasAgg(figure)
     for frame in frames:
         draw(frame)
-        figure.canvas.draw()
-        pixels.append(np.array(figure.canvas.buffer_rgba())[..., :3])
+        canvas.draw()
+        pixels.append(np.array(canvas.buffer_rgba())[..., :3])
     plt.close(figure)
     some = np.concatenate(pixels[:: 1 + len(pixels) // 10] + pixels[-1:])
     colours = Image.fromarray(some).quantize(64, Image.Quantize.MAXCOVERAGE)
