@@ -3,7 +3,9 @@
 import ast
 import io
 import re
+import statistics
 import tokenize
+from itertools import pairwise
 
 from tools.notebooks import as_text, code_cells, read, tagged, tags
 from tools.project import SETUP, read_project
@@ -158,18 +160,22 @@ def caps(notebook, path):
     words = sum(bool(re.search(r"\w", word)) for word in prose.split())
     for what, count, most in [
         ("cells", len(notebook.cells), 90),
-        ("code lines", total, 300),
+        ("code lines", total, 240),
         ("code lines in cells tagged model", model, 120),
         ("functions and classes", defs, 10),
-        ("words", words, 2500),
+        ("words", words, 2300),
+        ("code lines in half of the cells", statistics.median(lines), 5),
     ]:
         if count > most:
             yield f"{count} {what}, at most {most}"
+    share = len(texts(notebook)) / len(notebook.cells)
+    if not 0.45 <= share <= 0.55:
+        yield f"{share:.0%} of the cells are prose, not 45 to 55 %"
     if words < 800:
         yield f"{words} words, at least 800"
     for source, count in zip(code, lines, strict=True):
-        if count > 25:
-            yield f"{count} code lines in a cell, at most 25: {head(source)}"
+        if count > 18:
+            yield f"{count} code lines in a cell, at most 18: {head(source)}"
         if any(len(line) > 79 for line in source.splitlines()):
             yield f"a line is wider than 79: {head(source)}"
     for word in re.findall(r"(?i)\b(?:simply|just|obviously)\b", prose):
@@ -297,9 +303,57 @@ def broken_link(target, notebook, path, home):
             yield f"the link's heading is not there: {target}"
 
 
+def gentle(notebook, path):
+    """Guesses are asked for; what may be skipped stands last and says so."""
+    mark, guesses = "**Before you run it:**", 0
+    for cell, after in pairwise(notebook.cells):
+        if mark in (cell.source if cell.cell_type == "markdown" else ""):
+            guesses += 1
+            last = cell.source.strip().split("\n\n")[-1]
+            if not last.startswith(mark) or after.cell_type != "code":
+                yield f"no cell to run follows a guess: {last[:60]}"
+    if guesses < 3:
+        yield f"{guesses} guesses are asked for by {mark!r}, at least 3"
+    second = headings(notebook, 2)
+    if "Going further" in second and second[-5] != "Going further":
+        yield "Going further does not stand before Check yourself"
+    whole = "\n\n".join(texts(notebook))
+    if re.search(r"(?m)^## Going further\s*\n(?!\s*You may skip)", whole):
+        yield "Going further must start with 'You may skip'"
+
+
+def alternative_texts(notebook, path):
+    """Each figure says in words of its own what is to be seen."""
+    seen = set()
+    for cell in code_cells(notebook):
+        for text in alternatives(cell):
+            words = len(text.split())
+            if not 8 <= words <= 60:
+                yield f"{words} words, not 8 to 60, in {text!r}"
+            if re.match(FILLER, text):
+                yield f"says what kind of figure it is, not what: {text!r}"
+            if text in seen:
+                yield f"two figures have one text: {text!r}"
+            seen.add(text)
+
+
+FILLER = r"(?i)(an? |the )?(figure|plot|picture|image|graph|chart|output)\b"
+
+
+def alternatives(cell):
+    """Alternative texts of the figures that a cell has stored."""
+    return [
+        out.metadata.get("image/png", {}).get("alt", "")
+        for out in cell.outputs
+        if "image/png" in out.get("data", {})
+    ]
+
+
 RULES = [
     names,
     closing,
+    gentle,
+    alternative_texts,
     caps,
     set_up,
     execution,

@@ -1,16 +1,21 @@
 """The grid of digits, pixel by pixel."""
 
+import base64
+import io
+
 import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 
+from utils import plotting  # noqa: E402
 from utils.plotting import GAP, draw_grid  # noqa: E402
 
 few = settings(derandomize=True, deadline=None, max_examples=20, database=None)
@@ -196,3 +201,45 @@ def test_bad_input_leaves_the_axes_as_they_were():
         draw_grid(X, 2, ax=ax, scale="no")
     after = len(ax.get_children()), ax.get_xlim(), list(ax.get_xticks())
     assert after == before
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is handed to the notebook: (data, metadata) of each output."""
+    found = []
+
+    def display(data, raw=False, metadata=None):
+        found.append((data, metadata["image/png"]))
+
+    monkeypatch.setattr(plotting, "display", display)
+    return found
+
+
+def test_show_gives_the_figure_its_text(shown):
+    figure, ax = plt.subplots()
+    ax.plot([1, 2])
+    plotting.show("A line that rises from one to two.")
+    assert shown == [(figure, {"alt": "A line that rises from one to two."})]
+    assert not plt.get_fignums()
+
+
+def test_play_stores_all_frames_and_rests_on_the_last(shown):
+    figure, ax = plt.subplots(figsize=(3, 2), layout="none")
+    ax.set_axis_off()
+    patch = ax.axvspan(0, 1, color="C0")
+
+    def draw(level):
+        patch.set_color(str(level))
+
+    plotting.play(draw, [0, 0.5, 1], "Black turns to white.", seconds=3)
+    [(data, metadata)] = shown
+    assert metadata == {"alt": "Black turns to white."}
+    file = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    levels, durations = [], []
+    for frame in range(file.n_frames):  # the first is the still picture
+        file.seek(frame)
+        levels.append(file.convert("L").getpixel((150, 100)))
+        durations.append(file.info.get("duration"))
+    assert levels == pytest.approx([255, 0, 128, 255], abs=3)
+    assert durations[1:] == pytest.approx([2000 / 3, 2000 / 3, 1000], rel=0.01)
+    assert not plt.get_fignums()

@@ -1,16 +1,21 @@
-"""Pictures of many digits at once."""
+"""Pictures of many digits at once; figures with a text, and in motion."""
 
+import base64
+import io
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
+from PIL import Image
 
 from utils.checks import as_array, check_count, finite_array
 
-__all__ = ["draw_grid"]
+__all__ = ["draw_grid", "play", "show"]
 
 GAP = 2  # pixels between tiles
 
@@ -69,6 +74,68 @@ def draw_grid(
     _label_edges(ax, side, row_labels, column_labels)
     for (top, left), label in zip(corners, labels, strict=False):
         ax.text(left, top, label, color="C0", va="top", fontsize="small")
+
+
+def show(alt: str) -> None:
+    """Show the current figure, and say in words what is to be seen.
+
+    Parameters
+    ----------
+    alt : str
+        Alternative text, for who cannot see the figure. It is stored with
+        the output, where pages find it.
+    """
+    display(plt.gcf(), metadata={"image/png": {"alt": alt}})
+    plt.close()
+
+
+def play(
+    draw: Callable, frames: Iterable, alt: str, *, seconds: float = 5
+) -> None:
+    """Show the current figure in motion, again and again.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(frame)`` draws one frame on the current figure.
+    frames : iterable
+        What `draw` is called with. The last one is seen where nothing moves,
+        as on paper, and stands for a third of the time.
+    alt : str
+        Alternative text, as in `show`.
+    seconds : float
+        How long one round takes.
+    """
+    figure, pixels = plt.gcf(), []
+    canvas = FigureCanvasAgg(figure)
+    for frame in frames:
+        draw(frame)
+        canvas.draw()
+        pixels.append(np.array(canvas.buffer_rgba())[..., :3])
+    plt.close(figure)
+    some = np.concatenate(pixels[:: 1 + len(pixels) // 10] + pixels[-1:])
+    colours = Image.fromarray(some).quantize(64, Image.Quantize.MAXCOVERAGE)
+    still, *moving = (
+        Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE)
+        for p in [pixels[-1], *pixels]
+    )
+    each = 1000 * seconds / (1.5 * len(moving))  # milliseconds
+    file = io.BytesIO()
+    still.save(
+        file,
+        "png",
+        save_all=True,
+        default_image=True,
+        append_images=moving,
+        duration=[each] * (len(moving) - 1) + [1000 * seconds / 3],
+        loop=0,
+    )
+    image = base64.b64encode(file.getvalue()).decode()
+    display(
+        {"image/png": image, "text/plain": "<Figure in motion>"},
+        raw=True,
+        metadata={"image/png": {"alt": alt}},
+    )
 
 
 def _label_edges(
