@@ -7,6 +7,8 @@ VENV = .venv/bin/python
 ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
+# two files at a time, a core each: a machine of two cores is never idle
+PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help setup run refresh lab check test bench judge course sync lock
@@ -41,10 +43,10 @@ check: setup ## what takes a minute of it: ruff, types, rules, fast tests
 	@$(VENV) -m mypy
 	@$(VENV) -m tools.sync --check
 	@$(VENV) -m tools.exercises --check
-	@$(VENV) -m pytest tests -q -m "not slow"
+	@$(PYTEST) tests -q -m "not slow"
 
 test: setup ## all: ruff, types, tests, and each stored number of the lessons
-	@$(VENV) -m pytest
+	@$(PYTEST) --durations=15
 
 bench: setup ## time our code against what a reader would use instead
 	@for f in benchmarks/*.py; do \
