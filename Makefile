@@ -7,6 +7,7 @@ VENV = .venv/bin/python
 ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
+unexport PYTHONSAFEPATH # Python would not find tools/
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help setup run refresh lab check test bench judge course sync lock
