@@ -10,7 +10,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools import run
+from tools import run, seeds
 from tools.notebooks import ROOT, write
 from tools.settings import DROPPED, EMPTIED, clean_settings
 
@@ -91,6 +91,23 @@ def test_a_run_is_in_this_python_without_settings(
     run.main([])
     assert "error" not in told, told
     assert notebook.cells[0].outputs[0].text == CLEAN
+
+
+def test_more_seeds_are_trained_without_settings(
+    hostile, tmp_path, monkeypatch
+):
+    for name, value in hostile.items():
+        monkeypatch.setenv(name, value)
+    found = []
+
+    def find_networks():
+        found.append(os.listdir(os.environ["KERAS_HOME"]))
+        return []
+
+    monkeypatch.setattr(seeds, "find_networks", find_networks)
+    monkeypatch.setattr(seeds, "SEEDS", tmp_path / "seeds.json")
+    seeds.main([])
+    assert found == [[]]
 
 
 @pytest.mark.slow
