@@ -7,6 +7,7 @@ VENV = .venv/bin/python
 ifeq ($(OS),Windows_NT)
 VENV = .venv/Scripts/python
 endif
+unexport PYTHONSAFEPATH # Python would not find tools/
 # two files at a time, a core each: a machine of two cores is never idle
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))

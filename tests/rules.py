@@ -24,6 +24,7 @@ TAGS = {
     "nbval-check-output",
     "scoreboard",
     "model",
+    "knob",
     "raises-exception",
 }
 

@@ -142,6 +142,35 @@ def test_each_backend_reads_the_same(backend, tmp_path):
         assert_alike(Reading(**file), by_numpy(test_digits()[0][:50]))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image_data_format": "channels_first", "floatx": "float16"},
+        {"dtype_policy": "mixed_float16"},
+        {"max_steps_per_epoch": 1},
+    ],
+    ids=str,
+)
+def test_the_settings_of_the_user_change_no_reading(settings):
+    """As keras.json, or a cell of the user's own, sets them."""
+    x, _, wanted = test_digits()
+    from keras import config
+
+    kept = {name: getattr(config, name)() for name in settings}
+    load_judge.cache_clear()
+    try:
+        for name, value in settings.items():
+            getattr(config, f"set_{name}")(value)
+        reading = read_digits(x[:100])
+    finally:
+        for name, value in kept.items():
+            getattr(config, f"set_{name}")(value)
+        load_judge.cache_clear()
+    for got, array in zip(reading, wanted, strict=True):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, array[:100], atol=1e-5)
+
+
 # What goes in
 
 

@@ -156,6 +156,71 @@ def test_a_new_figure_fits_the_grid_and_renders():
     figure.canvas.draw()
 
 
+# matplotlibrc, which a style of ours lies upon
+
+ALONE = {  # what matters without a style, too
+    "image.origin": "lower",
+    "image.aspect": "auto",
+    "image.interpolation": "bilinear",
+}
+HOSTILE = ALONE | {
+    "image.cmap": "jet",
+    "axes.prop_cycle": plt.cycler(color="rgb"),
+    "axes.titlecolor": "red",
+    "figure.autolayout": True,
+    "hist.bins": 3,
+    "lines.color": "red",
+    "lines.linestyle": "none",
+    "lines.marker": "x",
+    "patch.facecolor": "red",
+    "patch.force_edgecolor": True,
+    "savefig.bbox": "tight",
+    "savefig.facecolor": "red",
+    "savefig.transparent": True,
+    "legend.labelcolor": "linecolor",
+    "text.parse_math": False,
+    "text.usetex": True,
+    "xtick.labelcolor": "red",
+    "ytick.labelcolor": "red",
+}
+
+
+def look(*styles):
+    """Pixels of a figure as the lessons draw them, in some styles."""
+    with plt.style.context(["default", *styles]):
+        _, (left, middle, right) = plt.subplots(1, 3)
+        digits = np.arange(36).reshape(4, 9) / 36
+        draw_grid(digits, 2, ax=left, labels=range(4), row_labels="ab")
+        middle.imshow(digits)
+        middle.set(title="$x$", xlabel="ink")
+        middle.hlines(1, 0, 5)
+        middle.add_patch(plt.Circle((2, 2), 1))
+        right.hist(np.arange(99) ** 2, label="squares")
+        right.plot([0, 9999], [0, 20], label="line")
+        right.legend()
+        file = io.BytesIO()
+        plt.savefig(file)
+        file.seek(0)
+        return plt.imread(file)
+
+
+@pytest.mark.parametrize(
+    "settings", [HOSTILE, "dark_background"], ids=["hostile", "dark"]
+)
+def test_the_style_of_the_lessons_hides_the_settings_of_the_user(settings):
+    wanted = look("utils.lesson")
+    np.testing.assert_array_equal(look(settings, "utils.lesson"), wanted)
+
+
+def test_a_grid_stands_upright_in_any_style():
+    with plt.rc_context(ALONE):
+        draw_grid(np.zeros((4, 9)), 2)
+    (image,) = plt.gca().images
+    found = image.origin, plt.gca().get_aspect(), image.get_interpolation()
+    assert found == ("upper", 1, "nearest")
+    assert plt.gca().yaxis_inverted()
+
+
 X = np.zeros((4, 9))
 
 

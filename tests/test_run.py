@@ -148,6 +148,42 @@ def test_slow_cell_and_dead_kernel(tmp_path, monkeypatch):
     assert dead["peak_mb"] is None
 
 
+def test_a_kernel_that_does_not_start_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no_python"))
+    result = run.execute(lesson(1, "1"), tmp_path)
+    assert result["error"].startswith("the start of its kernel: ")
+    assert "no_python" in result["error"]
+
+
+TABLE = """\
+class Table:
+    def _repr_html_(self):
+        raise ValueError("no\\n  rows")
+Table()
+"""
+FIGURE = """\
+def draw():
+    raise ValueError("no\\n  rows")
+get_ipython().events.register("post_execute", draw)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [TABLE, FIGURE], ids=["table", "figure"])
+def test_an_error_that_is_only_shown_fails_the_lesson(code, tree, capsys):
+    """Figures are drawn after the cell, which itself went well."""
+    path = tree / "notebooks" / "01_one.ipynb"
+    notebook = read(path)
+    wanted = new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
+    notebook.cells[2:3] = [wanted, new_code_cell(code)]
+    write(notebook, path)
+    before = path.read_bytes()
+    assert run.main(["--refresh", "01"]) == 1
+    assert path.read_bytes() == before
+    told = capsys.readouterr().out
+    assert "    failed in cell [2]: ValueError: no rows\n" in told
+
+
 def test_unknown_lesson_lists_those_there():
     names = ["01_one", "10_ten"]
     with pytest.raises(

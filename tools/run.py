@@ -4,19 +4,20 @@
     python -m tools.run 05             one
     python -m tools.run --refresh      also stores the outputs in notebooks/
 
-Each lesson has a kernel of its own. A lesson that fails keeps its page, with
-the error in it, and the others go on.
+Each lesson has a kernel of its own, in the Python that runs this, and without
+the user's settings. A lesson that fails keeps its page, with the error in it,
+and the others go on.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import (
     CellExecutionError,
@@ -31,6 +32,7 @@ from tools.notebooks import (
     code_cells,
     find_lessons,
     read,
+    tags,
     write,
     write_text,
 )
@@ -41,8 +43,8 @@ from tools.pages import (
     write_page,
 )
 from tools.scores import stamp_rows, store_rows
+from tools.settings import CELL_SECONDS, clean_settings
 
-CELL_SECONDS = 300  # no cell may take longer
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -80,6 +82,55 @@ def ask_peak_mb(client):
         return None  # the kernel has died, or cannot tell
 
 
+def start_kernel(notebook, folder):
+    """A client with a new kernel, in this Python whatever kernels there are.
+
+    Raises
+    ------
+    RuntimeError, OSError
+        If the kernel does not start.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    client.km = client.create_kernel_manager()
+    client.km.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
+    client.start_new_kernel()
+    client.start_new_kernel_client()
+    return client
+
+
+def shown_error(cell):
+    """First error among the outputs of a cell that may have none, or "".
+
+    A figure or a table that fails when it is drawn shows one, though the cell
+    itself went well.
+    """
+    errors = [out for out in cell.outputs if out.output_type == "error"]
+    if not errors or "raises-exception" in tags(cell):
+        return ""
+    return " ".join(f"{errors[0].ename}: {errors[0].evalue}".split())
+
+
+def show_first_state(cell, client):
+    """Put what a slider shows first in the place of the slider.
+
+    Stored notebooks hold no widget: pages show none.
+    """
+    kind = "application/vnd.jupyter.widget-view+json"
+    kept = [out for out in cell.outputs if kind not in out.get("data", {})]
+    if len(kept) < len(cell.outputs):
+        for box in client.comm_objects.values():
+            kept += box.outputs
+        cell.outputs = kept
+    client.comm_objects.clear()
+
+
 def execute(notebook, folder):
     """Execute a notebook in place, in a new kernel.
 
@@ -96,27 +147,25 @@ def execute(notebook, folder):
     ]
     for _, cell in code:
         cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_SECONDS,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        coalesce_streams=True,
-        extra_arguments=["--log-level=ERROR"],
-    )
     result: dict[str, Any] = {"seconds": 0, "peak_mb": None}
     alive, start = True, time.perf_counter()
+    try:
+        client = start_kernel(notebook, folder)
+    except (RuntimeError, OSError) as error:
+        return result | {"error": f"the start of its kernel: {error}"}
     with client.setup_kernel():
         for count, (index, cell) in enumerate(code, start=1):
             try:
                 client.execute_cell(cell, index, execution_count=count)
+                show_first_state(cell, client)
+                what = shown_error(cell)
             except CellExecutionError as error:
-                what = f"{error.ename}: {error.evalue}"
+                what = shown_error(cell) or f"{error.ename}: {error.evalue}"
             except CellTimeoutError:
                 alive, what = False, f"took longer than {CELL_SECONDS} s"
             except DeadKernelError:
                 alive, what = False, "its kernel died; was memory short?"
-            else:
+            if not what:
                 continue
             result["error"] = f"cell [{count}]: {what}"
             cell.execution_count = count
@@ -203,6 +252,7 @@ def run_lessons(paths, chosen, refresh):
     return int(any("error" in results[name] for name in chosen))
 
 
+@clean_settings()
 def main(arguments):
     """Read the command line, and run the lessons asked for."""
     parser = argparse.ArgumentParser(description="Execute the lessons.")
@@ -211,7 +261,6 @@ def main(arguments):
         "--refresh", action="store_true", help="store the outputs as well"
     )
     options = parser.parse_args(arguments)
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     paths = {path.stem: path for path in find_lessons(ROOT)}
     chosen = choose(list(paths), options.lesson)
     return run_lessons(paths, chosen, options.refresh)

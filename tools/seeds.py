@@ -19,6 +19,7 @@ import numpy as np
 from tools.networks import find_networks, load_network, row_draws
 from tools.notebooks import model_sources
 from tools.scores import network_code, stored_rows
+from tools.settings import clean_settings
 from utils.data import load_mnist, preprocess, validation_split
 from utils.scores.board import SEEDS, Row, read_seeds
 from utils.scores.judge import JUDGE_SHA256
@@ -74,6 +75,7 @@ def rows_of_trainings(path, code) -> list[Row]:
     return rows
 
 
+@clean_settings()
 def main(arguments):
     """Write the file, unless all is of this very code."""
     wanted = [word.zfill(2)[:2] for word in arguments if word[0] != "-"]

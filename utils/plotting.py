@@ -70,7 +70,15 @@ def draw_grid(
         width = plt.rcParams["figure.figsize"][0]
         _, ax = plt.subplots(figsize=(width, width * n_rows / n_columns))
     mosaic = _mosaic(images, corners, n_rows, n_columns)
-    ax.imshow(mosaic, cmap=cmap, vmin=low, vmax=high)
+    ax.imshow(
+        mosaic,
+        cmap=cmap,
+        vmin=low,
+        vmax=high,
+        origin="upper",
+        aspect="equal",
+        interpolation="nearest",
+    )
     _label_edges(ax, side, row_labels, column_labels)
     for (top, left), label in zip(corners, labels, strict=False):
         ax.text(left, top, label, color="C0", va="top", fontsize="small")

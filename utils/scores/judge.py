@@ -62,17 +62,22 @@ def build_judge() -> "keras.Model":
     import keras
     from keras import layers
 
-    pixels = keras.Input((784,))
-    h = layers.Reshape((28, 28, 1))(pixels)
+    # said in full: keras.json may have other defaults
+    single = {"dtype": "float32"}
+    image = {"dtype": "float32", "data_format": "channels_last"}
+    pixels = keras.Input((784,), **single)
+    h = layers.Reshape((28, 28, 1), **single)(pixels)
     for n_maps in (16, 32, 128):
         if n_maps > 16:
-            h = layers.MaxPooling2D()(h)
-        h = layers.Conv2D(n_maps, 3, padding="same", use_bias=False)(h)
-        h = layers.ReLU()(layers.BatchNormalization()(h))
-    features = layers.GlobalAveragePooling2D()(h)
-    maps = layers.Flatten()(layers.AveragePooling2D(3, strides=2)(h))
-    dropped = layers.Dropout(0.5)(maps)
-    probs = layers.Dense(10, activation="softmax")(dropped)
+            h = layers.MaxPooling2D(**image)(h)
+        same = {"padding": "same", "use_bias": False, **image}
+        h = layers.Conv2D(n_maps, 3, **same)(h)
+        h = layers.ReLU(**single)(layers.BatchNormalization(**single)(h))
+    features = layers.GlobalAveragePooling2D(**image)(h)
+    pooled = layers.AveragePooling2D(3, strides=2, **image)(h)
+    maps = layers.Flatten(**image)(pooled)
+    dropped = layers.Dropout(0.5, **single)(maps)
+    probs = layers.Dense(10, activation="softmax", **single)(dropped)
     outputs = {"probs": probs, "features": features, "maps": maps}
     return keras.Model(pixels, outputs, name="judge")
 
@@ -172,4 +177,12 @@ def read_digits(x: np.ndarray) -> Reading:
     """
     x = check_rows("x", x, 784, kinds="f")
     x = np.clip(x, 0, 1).astype(np.float32)
-    return Reading(**load_judge().predict(x, batch_size=BATCH, verbose=0))
+    judge = load_judge()
+    # not `predict`, which rounds x to keras.json's floatx
+    batches = [
+        judge.predict_on_batch(x[start : start + BATCH])
+        for start in range(0, len(x), BATCH)
+    ]
+    return Reading(
+        **{n: np.concatenate([b[n] for b in batches]) for n in batches[0]}
+    )
