@@ -11,7 +11,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import run
 from tools.memory import peak_mb
-from tools.notebooks import find_lessons, read, stored_figure, write
+from tools.notebooks import (
+    as_text,
+    code_cells,
+    find_lessons,
+    read,
+    stored_figure,
+    write,
+)
 from tools.pages import page_links
 from tools.scores import lesson_code
 
@@ -182,6 +189,29 @@ def test_an_error_that_is_only_shown_fails_the_lesson(code, tree, capsys):
     assert path.read_bytes() == before
     told = capsys.readouterr().out
     assert "    failed in cell [2]: ValueError: no rows\n" in told
+
+
+@pytest.mark.slow
+def test_a_slider_is_stored_as_its_first_state(tmp_path):
+    code = """\
+from ipywidgets import interact
+import matplotlib.pyplot as plt
+from utils.plotting import show
+
+@interact(k=(1, 3))
+def turn(k=2):
+    print(k)
+    plt.plot([0, k])
+    show("a line that rises")"""
+    notebook = lesson(1, code)
+    assert "error" not in run.execute(notebook, tmp_path)
+    run.tidy(notebook)
+    printed, figure = code_cells(notebook)[0].outputs
+    assert printed.text == "2\n"
+    assert set(figure.data) == {"image/png", "text/plain"}
+    alt = {"alt": "a line that rises"}
+    assert figure.metadata["image/png"] == alt
+    assert "widget" not in as_text(notebook)
 
 
 def test_unknown_lesson_lists_those_there():
