@@ -33,7 +33,7 @@ def change(path, old, new):
 
 
 CHANGES = {
-    "a score": ("scores/metrics.py", "np.maximum(variance, 0)", "variance"),
+    "a score": ("scores/metrics.py", "(a - b).mean()", "(a - b).max()"),
     "the judge": ("scores/judge.py", "bd381c", "ad381c"),
     "how it is asked": ("scores/protocol.py", "(0, 1, 2)", "(0, 1, 3)"),
     "a column": ("scores/columns.py", "K = 5", "K = 6"),

@@ -154,6 +154,35 @@ def set_pairs(draw, most_n=12, most_d=6):
     return a @ mix, b * 10.0 ** rng.uniform(-1, 1, d)
 
 
+@st.composite
+def hostile_sets(draw):
+    """Sets of whole numbers, a dtype, a shift, and the seed of an order.
+
+    Each set has one row, or half of its rows, far away, or none; and all of
+    them move. A dtype holds each number before and after.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype, some, most = draw(
+        st.sampled_from(
+            [(np.float64, 2**27, 2**52), (np.float32, 2**11, 2**23)]
+        )
+    )
+    d, n = draw(st.integers(1, 4)), draw(st.integers(4, 12))
+    sets = rng.integers(100, size=(2, n, d))
+    sets[1] += 50
+    far = draw(st.sampled_from([most // 4, 2**6 * some, some, 0]))
+    for x in sets:
+        x[: draw(st.sampled_from([n // 2, 1, 0]))] += far
+    shift = draw(st.sampled_from([0, some, most // 2]))
+    return *sets, dtype, shift, draw(st.integers(0, 2**32 - 1))
+
+
+def moved(a, b, dtype, shift, seed):
+    """The same sets elsewhere, and in another order."""
+    rng = np.random.default_rng(seed)
+    return [rng.permutation(x + shift).astype(dtype) for x in (a, b)]
+
+
 @pytest.mark.parametrize("d", [1, 2, 5, 30])
 def test_frechet_matches_the_formula_with_sqrtm(d):
     rng = np.random.default_rng(d)
@@ -186,7 +215,7 @@ def test_frechet_is_right_for_any_rank(pair):
     a, b = pair
     scale = (a**2).mean() + (b**2).mean()
     np.testing.assert_allclose(
-        frechet_distance(a, b), by_rows(a, b), rtol=1e-6, atol=1e-6 * scale
+        frechet_distance(a, b), by_rows(a, b), rtol=0, atol=1e-12 * scale
     )
 
 
@@ -196,14 +225,26 @@ def test_frechet_of_sets_in_planes_across_each_other():
     a[:, :2], b[:, 2:] = rng.standard_normal((2, 50, 2))
     wanted = (a.mean(axis=0) ** 2).sum() + (b.mean(axis=0) ** 2).sum()
     wanted += a.var(axis=0, ddof=1).sum() + b.var(axis=0, ddof=1).sum()
-    np.testing.assert_allclose(frechet_distance(a, b), wanted, rtol=1e-6)
+    np.testing.assert_allclose(frechet_distance(a, b), wanted, rtol=1e-12)
+
+
+@few
+@given(hostile_sets())
+def test_frechet_is_right_wherever_the_rows_lie(sets):
+    a, b, dtype, shift, order = sets
+    total = (a - a.mean(axis=0)).std() ** 2 + (b - b.mean(axis=0)).std() ** 2
+    gap = a.mean(axis=0) - b.mean(axis=0)
+    atol = 1e-12 * (4 * total * a.size + gap @ gap)
+    a, b = a - a[0], b - a[0]
+    got = frechet_distance(*moved(a, b, dtype, shift, order))
+    np.testing.assert_allclose(got, by_rows(a, b), rtol=0, atol=atol)
 
 
 @few
 @given(set_pairs())
 def test_frechet_of_a_set_and_itself_is_zero(pair):
     for x in pair:
-        assert 0 <= frechet_distance(x, x[::-1]) <= 1e-6 * (x**2).max()
+        assert 0 <= frechet_distance(x, x[::-1]) <= 1e-12 * (x**2).max()
 
 
 @few
@@ -240,7 +281,10 @@ def test_frechet_is_squared():
 
 
 def by_loops(real, fake, k):
-    """The published definitions, in whole numbers, one pair at a time."""
+    """The published definitions, in whole numbers, one pair at a time.
+
+    A rim is 1.5e-9 of the radius wide.
+    """
 
     def apart(a, b):
         return sum((p - q) ** 2 for p, q in zip(a, b, strict=True))
@@ -248,6 +292,7 @@ def by_loops(real, fake, k):
     def reaches(rows):
         return [
             sorted(apart(a, b) for j, b in enumerate(rows) if j != i)[k - 1]
+            * Fraction(10**9 + 3, 10**9)
             for i, a in enumerate(rows)
         ]
 
@@ -265,6 +310,22 @@ def by_loops(real, fake, k):
         sum(map(any, zip(*in_fake, strict=True))) / n,
         sum(map(sum, in_real)) / (k * m),
         sum(map(any, in_real)) / n,
+    )
+
+
+def by_cdist(real, fake, k):
+    """The same, by SciPy."""
+    apart = cdist(real, fake)
+    # entry 0 of a sorted row is the distance 0 to itself
+    real_reach, fake_reach = (
+        np.sort(cdist(x, x), axis=1)[:, k] for x in (real, fake)
+    )
+    in_real = apart <= real_reach[:, None]
+    return (
+        in_real.any(axis=0).mean(),
+        (apart <= fake_reach).any(axis=1).mean(),
+        in_real.sum() / (k * len(fake)),
+        in_real.any(axis=1).mean(),
     )
 
 
@@ -293,6 +354,19 @@ def test_the_rim_belongs_to_the_ball(problem):
     real, fake, k = problem
     wanted = by_loops(real.tolist(), fake.tolist(), k)
     np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
+    # also where the numbers are rounded
+    real, fake = real / 10 + 0.7, fake / 10 + 0.7
+    np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
+
+
+@few
+@given(hostile_sets(), st.integers(1, 3))
+def test_neighbours_are_right_wherever_the_rows_lie(sets, k):
+    """Also ties, and neighbours within what lies far away."""
+    real, fake, *change = sets
+    wanted = by_loops(real.tolist(), fake.tolist(), k)
+    got = neighbour_scores(*moved(real, fake, *change), k)
+    np.testing.assert_allclose(got, wanted)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -301,18 +375,7 @@ def test_neighbour_scores_of_many_rows(k, dtype):
     rng = np.random.default_rng(k)
     real = rng.standard_normal((300, 3)).astype(dtype)
     fake = rng.standard_normal((250, 3)).astype(dtype) + dtype(0.5)
-    apart = cdist(real, fake)
-    # entry 0 of a sorted row is the distance 0 to itself
-    real_reach, fake_reach = (
-        np.sort(cdist(x, x), axis=1)[:, k] for x in (real, fake)
-    )
-    in_real = apart <= real_reach[:, None]
-    wanted = (
-        in_real.any(axis=0).mean(),
-        (apart <= fake_reach).any(axis=1).mean(),
-        in_real.sum() / (k * 250),
-        in_real.any(axis=1).mean(),
-    )
+    wanted = by_cdist(real, fake, k)
     assert min(wanted) > 0.1
     np.testing.assert_allclose(neighbour_scores(real, fake, k), wanted)
 
@@ -373,6 +436,16 @@ def test_neighbour_scores_know_no_origin():
     assert neighbour_scores(real + 1e8, fake + 1e8) == wanted
 
 
+@pytest.mark.parametrize("place", [0, 7])
+def test_one_row_far_away_takes_no_neighbours_from_the_others(place):
+    real, fake = np.random.default_rng(0).random((2, 50, 3), np.float32)
+    real = np.insert(real, place, 1e6, axis=0)
+    fake = np.insert(fake + np.float32(0.5), place, -1e6, axis=0)
+    wanted = by_cdist(real, fake, 5)
+    assert 0.1 < wanted[3] < 0.95
+    np.testing.assert_allclose(neighbour_scores(real, fake), wanted)
+
+
 # The nearest row
 
 
@@ -385,6 +458,21 @@ def test_nearest_distance_matches_scipy(pair):
     np.testing.assert_allclose(got, cdist(x, reference).min(axis=1))
 
 
+@few
+@given(hostile_sets(), st.integers(1, 100))
+def test_the_nearest_row_is_right_wherever_the_rows_lie(sets, entries):
+    x, reference, dtype, shift, _ = sets
+    gap = (x[:, None] - reference).astype(object)  # whole numbers, any size
+    wanted = np.sqrt((gap**2).sum(axis=-1).min(axis=1).astype(float))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "ENTRIES", entries)
+        for rows in (reference, reference[::-1]):
+            got = nearest_distance(
+                (x + shift).astype(dtype), (rows + shift).astype(dtype)
+            )
+            np.testing.assert_allclose(got, wanted, rtol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
 def test_nearest_distance_of_many_rows(dtype):
     """Enough of them to be worked in blocks."""
@@ -393,9 +481,9 @@ def test_nearest_distance_of_many_rows(dtype):
     wanted = cdist(x, reference).min(axis=1)
     got = nearest_distance(x.astype(dtype), reference.astype(dtype))
     assert got.dtype == np.float64
-    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
     copied = nearest_distance(reference[::9], reference)
-    np.testing.assert_allclose(copied, 0, atol=1e-3)
+    np.testing.assert_array_equal(copied, 0)
 
 
 # Copies of one half or of the other
@@ -433,6 +521,15 @@ def test_copies_give_one_and_copies_of_the_others_none():
             assert copied_share(x, fitted, other) == (wanted, 0)
 
 
+def test_what_is_as_near_to_both_sets_is_no_copy():
+    """Pictures of one grey, and a set that mirrors the other."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(60, 28, 28), dtype=np.uint8)
+    x, mirrored = np.tile(rng.random((20, 1)), 784), images[:, :, ::-1]
+    assert copied_share(x, images, mirrored) == (0, 0)
+    assert copied_share(x, mirrored, images) == (0, 0)
+
+
 # Tone
 
 
@@ -464,6 +561,15 @@ def test_tone_of_single_precision_adds_up_in_double():
     x = np.full((1000, 784), 0.1, np.float32)
     found = tone_difference(x, np.zeros_like(x))
     np.testing.assert_allclose(found, 100 * float(np.float32(0.1)), rtol=1e-12)
+
+
+@few
+@given(hostile_sets())
+def test_tone_is_right_wherever_the_levels_lie(sets):
+    x, reference, *change = sets
+    wanted = np.abs(np.sort(x, None) - np.sort(reference, None)).mean()
+    found = tone_difference(*moved(x, reference, *change))
+    np.testing.assert_allclose(found, 100 * wanted, rtol=1e-12)
 
 
 # The class

@@ -115,6 +115,22 @@ def test_a_row_stored_before_a_score_was_there_has_a_dash():
     assert texts(row)["recall"] == "–"
 
 
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"bits": np.nan}, r"scores\['bits'\] must be .* got nan"),
+        ({"bits": "low"}, r"scores\['bits'\] must be .* got 'low'"),
+        ({"bayes": (1, 2, 3)}, r"scores\['bayes'\] must .* \(1, 2, 3\)"),
+        ({"fit_s": (1, np.inf)}, r"scores\['fit_s'\] must .* \(1, inf\)"),
+        ({"shapes": (np.nan, 1)}, r"scores\['shapes'\] must be a pair"),
+        ({"shapes": 3.0}, r"scores\['shapes'\] must be a pair .* got 3.0"),
+    ],
+)
+def test_a_score_that_is_no_number_is_refused(scores, message):
+    with pytest.raises(ValueError, match=message):
+        make_row(**scores)
+
+
 def test_zero_is_not_a_dash():
     found = texts(make_row(parameters=0, bits=0.0, nats=0, bayes=0.0, fit_s=0))
     wanted = ["0", "0.00", "0.0", "0.000", "< 0.01"]
@@ -263,6 +279,17 @@ def test_rows_stand_from_worst_to_best():
     shown = Scoreboard(given)
     assert [row.model for row in shown.rows] == ORDER
     assert given == ROWS  # the list that was given keeps its order
+
+
+def test_a_row_without_the_score_that_sorts_stands_first():
+    unknown = make_row(model="unknown", shapes=None)
+    shown = Scoreboard([*ROWS, unknown])
+    assert [row.model for row in shown.rows] == ["unknown", *ORDER]
+
+
+def test_what_is_no_row_is_refused():
+    with pytest.raises(ValueError, match="rows must hold a Row .* got dict"):
+        Scoreboard([asdict(ROWS[0])])
 
 
 def test_text_and_html_show_the_same_scores():

@@ -27,7 +27,7 @@ from utils.scores import (
     stratified_choice,
 )
 from utils.scores.board import unpack
-from utils.scores.columns import COLUMNS, Column, Drawn
+from utils.scores.columns import COLUMNS, Column, Drawn, Reference
 from utils.scores.judge import judge_split
 from utils.scores.protocol import LABELS, machine
 from utils.scores.shapes import Shapes
@@ -465,6 +465,9 @@ def test_a_new_score_is_computed_from_its_entry_alone(toy, monkeypatch):
     assert row.texts()[-1] == f"{mean:.3f} ± {std:.3f}"
 
 
+X = np.array([[1.0, 2, 3]])
+
+
 class Constant:
     def __init__(self, value):
         self.value = value
@@ -481,6 +484,67 @@ def test_classes_are_drawn_in_their_places():
     rng = np.random.default_rng(0)
     in_turn = [models[c].sample(n, rng, scale=2) for c, n in [(0, 1), (1, 1)]]
     np.testing.assert_array_equal(x[[3, 1]], np.concatenate(in_turn))
+
+
+class Wrong:
+    """A model that draws what it was told, whatever it is asked for."""
+
+    def __init__(self, x):
+        self.x = np.array(x)
+
+    def sample(self, n, rng):
+        return self.x
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[1.0, 2, 3]], r"\[1\].sample\(2, rng\) must .* got \(1, 3\)"),
+        ([[1.0], [2]], r"models\[1\].* \(2, 3\), got \(2, 1\)"),
+        ([[1.0, 2, 3], [4, 5, np.nan]], r"models\[1\].* holds 1 .* NaN"),
+    ],
+)
+def test_a_model_that_draws_no_rows_is_named(x, message):
+    models = [Constant(0), Wrong(x)]
+    with pytest.raises(ValueError, match=message):
+        sample_classes(models, [0, 1, 1], np.random.default_rng(0))
+
+
+def test_a_single_row_is_not_repeated():
+    with pytest.raises(ValueError, match=r"must .* \(2, any\), got \(1, 3\)"):
+        sample_classes([Wrong(X)], [0, 0], np.random.default_rng(0))
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(ValueError, match="rng must be .* got int"):
+        sample_classes([Constant(0)], [0], 0)
+
+
+def made_of(unit):
+    sets = (np.zeros((9, 2)),) * 3
+    return Reference(sets, sets, unit, X, X, X)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": X}, r"x must .* \(any, 784\), got \(1, 3\)"),
+        ({"labels": LABELS + 1}, r"labels must .* 0 \.\.\. 9"),
+        ({"labels": LABELS[1:]}, "labels has 2499 labels for 2500 rows"),
+        ({"reference": ()}, "reference must be .* got tuple"),
+        ({"turn": -1}, "turn must .* got -1"),
+        ({"turn": 3}, "turn must be below 3, got 3"),
+        ({"reference": made_of(0.0)}, "reference.unit must .* got 0.0"),
+        ({"reference": made_of(np.nan)}, "reference.unit must .* got nan"),
+    ],
+)
+def test_a_draw_that_is_held_against_nothing_is_refused(change, message):
+    given = dict(
+        x=DRAWN, labels=LABELS, conditional=True, reference=made_of(1.0)
+    )
+    assert Drawn(**given).turn == 0
+    with pytest.raises(ValueError, match=message):
+        Drawn(**given | change)
 
 
 @pytest.mark.parametrize("labels", [[5], [-1], [0.5], []])

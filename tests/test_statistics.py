@@ -385,6 +385,43 @@ def test_bad_input_is_named(call, message):
         call()
 
 
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda n, s, c: (n[:1], s, c), r"sum must have shape \(1, any\)"),
+        (lambda n, s, c: (n, s[:, :2], c), r"cross must .* \(2, 2, 2\)"),
+        (lambda n, s, c: (n, s, c[:, :2]), r"got \(2, 2, 3\)"),
+        (lambda n, s, c: (n / 1, s, c), "count has .* float64"),
+        (lambda n, s, c: (n.astype("i4"), s, c), "count must .* got int32"),
+        (lambda n, s, c: (n, s.astype("f4"), c), "both float64; got .*32"),
+        (lambda n, s, c: (n, s * np.inf, c), "sum holds 6 .* infinite"),
+        (lambda n, s, c: (n, s, c * np.nan), "cross holds 18 .* NaN"),
+        (
+            lambda n, s, c: (n, s, c + np.triu([[9] * 3] * 3)),
+            r"cross\[0\] is not symmetric",
+        ),
+        (lambda n, s, c: (-n, s, c), "no rows have .* of class 0"),
+        (lambda n, s, c: (n * [1, 0], s, c), "no rows have .* of class 1"),
+        (lambda n, s, c: (n, s, -c), "no rows have .* of class 0"),
+    ],
+)
+def test_statistics_of_no_possible_rows_are_refused(exact, change, message):
+    x = np.array([[1, 2, 3], [3, 1, 1], [5, 0, 2], [0, 7, 9]])
+    s = class_statistics(x.astype("u1" if exact else float), [0, 0, 1, 1], 2)
+    parts = s.count, s.sum, s.cross
+    assert_identical(ClassStatistics(*parts), s)
+    with pytest.raises(ValueError, match=message):
+        ClassStatistics(*change(*parts))
+
+
+def test_sums_of_whole_numbers_obey_cauchy_and_schwarz():
+    """Of two rows with the sum 4, the squares sum to 8 at least."""
+    ClassStatistics([2], [[4]], [[[8]]])
+    with pytest.raises(ValueError, match="no rows have .* class 0"):
+        ClassStatistics([2], [[4]], [[[7]]])
+
+
 def test_only_statistics_add_up():
     with pytest.raises(TypeError):
         S + 1

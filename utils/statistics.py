@@ -5,7 +5,14 @@ from typing import Self
 
 import numpy as np
 
-from utils.checks import as_array, check_count, check_labels, check_rows
+from utils.checks import (
+    as_array,
+    check_count,
+    check_cov,
+    check_labels,
+    check_rows,
+    finite_array,
+)
 
 __all__ = ["ClassStatistics", "class_statistics"]
 
@@ -30,6 +37,12 @@ class ClassStatistics:
         For uint8 rows, the sum of x x^T as int64. For floats, the sum of
         (x - mean) (x - mean)^T as float64.
 
+    Raises
+    ------
+    ValueError
+        If a shape or a dtype does not fit, cross is not symmetric, or no
+        rows have such sums.
+
     References
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample
@@ -39,6 +52,25 @@ class ClassStatistics:
     count: np.ndarray
     sum: np.ndarray
     cross: np.ndarray
+
+    def __post_init__(self) -> None:
+        count = finite_array("count", self.count, (None,), "iu")
+        total = finite_array("sum", self.sum, (len(count), None))
+        d = total.shape[1]
+        cross = finite_array("cross", self.cross, (len(count), d, d))
+        kinds = [str(array.dtype) for array in (count, total, cross)]
+        if kinds not in (["int64"] * 3, ["int64", "float64", "float64"]):
+            raise ValueError(
+                "count must be int64, and sum and cross both int64 or both "
+                f"float64; got {', '.join(kinds)}"
+            )
+        for label, products in enumerate(cross):
+            if not np.array_equal(products, products.T):  # rounded, at most
+                check_cov(f"cross[{label}]", products)
+        object.__setattr__(self, "count", count)  # arrays, whatever was given
+        object.__setattr__(self, "sum", total)
+        object.__setattr__(self, "cross", cross)
+        self._check_sums()
 
     @classmethod
     def empty(cls, d: int, n_classes: int = 10, exact: bool = True) -> Self:
@@ -165,6 +197,22 @@ class ClassStatistics:
             self.cross[label] += np.outer(difference, difference)
         self.count[label] += count
         self.sum[label] += total
+
+    def _check_sums(self):
+        """Refuse sums that no rows have."""
+        n = self.count[:, None]
+        squares = np.diagonal(self.cross, axis1=1, axis2=2)
+        least = np.zeros(self.sum.shape)
+        if self.exact:  # by the inequality of Cauchy and Schwarz
+            least = self.sum.astype(np.float64) ** 2 / np.maximum(n, 1)
+        bad = (n < 0) | (squares < least * (1 - 1e-9))
+        bad |= (n == 0) & ((self.sum != 0) | (squares != 0))
+        if bad.any():
+            label = int(bad.any(axis=1).argmax())
+            raise ValueError(
+                f"no rows have the count, sum and cross of class {label}; "
+                "use class_statistics to find those of rows"
+            )
 
     def _check_count(self, least, label=slice(None)):
         if np.min(self.count[label]) < least:

@@ -61,6 +61,12 @@ class Row:
         Fingerprint of the code that made the row; `make refresh` sets it.
     bound : bool
         Whether bits and nats are upper bounds; else they are exact.
+
+    Raises
+    ------
+    ValueError
+        If a score is none of these, or not finite, or one of draws has no
+        deviation.
     """
 
     model: str
@@ -71,6 +77,11 @@ class Row:
     judge: str
     code: str = ""
     bound: bool = False
+
+    def __post_init__(self) -> None:
+        measured = {c.name for c in COLUMNS if c.each}
+        for name, value in self.scores.items():
+            _check_score(name, value, pair=name in measured)
 
     @classmethod
     def from_json(cls, stored: dict) -> "Row":
@@ -89,6 +100,23 @@ class Row:
     def texts(self, *, seconds: bool = False) -> list[str]:
         """Texts of the scores, or of the seconds, in the order of COLUMNS."""
         return [self.text(c) for c in COLUMNS if c.seconds == seconds]
+
+
+def _check_score(name, value, pair):
+    """Check that it is None, a finite number, or a pair of those."""
+    alone = not pair and not isinstance(value, tuple)
+    values = (value, 0) if alone else value
+    fits = isinstance(values, tuple) and len(values) == 2
+    if value is None or (fits and all(map(_is_finite, values))):
+        return
+    what = "a pair of finite numbers" if pair else "finite, or a pair"
+    raise ValueError(
+        f"scores[{name!r}] must be {what}, or None; got {value!r}"
+    )
+
+
+def _is_finite(value):
+    return isinstance(value, int | float | np.number) and np.isfinite(value)
 
 
 def heads(*, seconds: bool = False) -> list[str]:
@@ -160,15 +188,26 @@ class Scoreboard:
     Attributes
     ----------
     rows : list of Row
+
+    Raises
+    ------
+    ValueError
+        If one of them is no Row.
     """
 
     rows: list[Row]
 
     def __post_init__(self):
-        # a row stored before this score was there stands first
+        kinds = {type(row).__name__ for row in self.rows}
+        if kinds - {"Row"}:
+            raise ValueError(
+                "rows must hold a Row each, as read_scoreboard gives, got "
+                f"{', '.join(sorted(kinds))}"
+            )
+        # a row without this score stands first
         first = np.inf, 0.0
         rows = sorted(
-            self.rows, key=lambda row: -row.scores.get(ORDER, first)[0]
+            self.rows, key=lambda row: -(row.scores.get(ORDER) or first)[0]
         )
         object.__setattr__(self, "rows", rows)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.checks import check_count, check_labels, check_rows
 from utils.scores.metrics import (
     Neighbours,
     class_consistency,
@@ -69,6 +70,12 @@ class Drawn:
     reference : Reference
     turn : int
         Which of the reference's sets it is held against.
+
+    Raises
+    ------
+    ValueError
+        If a shape or a label does not fit, the reference is none, or it has
+        no such set.
     """
 
     x: np.ndarray
@@ -76,6 +83,24 @@ class Drawn:
     conditional: bool
     reference: Reference
     turn: int = 0
+
+    def __post_init__(self) -> None:
+        check_labels(
+            "labels", self.labels, len(check_rows("x", self.x, 784)), 10
+        )
+        if not isinstance(self.reference, Reference):
+            raise ValueError(
+                "reference must be what make_reference gives, got "
+                f"{type(self.reference).__name__}"
+            )
+        if not 0 < self.reference.unit < np.inf:
+            raise ValueError(
+                "reference.unit must be a finite number > 0, got "
+                f"{self.reference.unit!r}; find it with make_reference"
+            )
+        n_sets = len(self.reference.z)
+        if check_count("turn", self.turn) >= n_sets:
+            raise ValueError(f"turn must be below {n_sets}, got {self.turn}")
 
     @cached_property
     def shapes(self) -> Shapes:

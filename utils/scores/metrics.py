@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 BLOCK = 6000  # images that are held as floats at a time
+ENTRIES = 2**23  # distances that are held at a time
+ACCURACY = 1e-9  # relative error of a squared distance, at most
 
 
 def bits_per_dim(
@@ -87,8 +89,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Squared Fréchet distance of the normals fitted to two sets of rows.
 
     |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)). The last
-    trace is the sum of the singular values of A^T B, where A A^T = cov_a and
-    B B^T = cov_b: real whatever the rank, unlike a matrix square root.
+    trace is the sum of the singular values of A B^T, where A^T A = cov_a and
+    B^T B = cov_b: real whatever the rank, unlike a matrix square root.
 
     Parameters
     ----------
@@ -99,7 +101,9 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     Returns
     -------
     float
-        In squared units of the features, at least 0.
+        In squared units of the features, at least 0. It is found in float64,
+        to 1e-12 of the sum of its four terms without their signs, wherever
+        the rows lie and in whatever order.
 
     Raises
     ------
@@ -115,11 +119,13 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """
     a = _check_set("a", a)
     b = _check_set("b", b, a.shape[1])
-    difference = a.mean(axis=0) - b.mean(axis=0)
-    factors, traces = zip(*map(_factor, (a, b)), strict=True)
-    cross = np.linalg.norm(factors[0].T @ factors[1], "nuc")
-    distance2 = difference @ difference + sum(traces) - 2 * cross
-    return float(max(distance2, 0))
+    origin = a.mean(axis=0)  # far from 0, squares lose digits
+    mean_a, root_a = _moments(a - origin)
+    mean_b, root_b = _moments(b - origin)
+    gap = mean_a - mean_b
+    traces = np.square(root_a).sum() + np.square(root_b).sum()
+    cross = np.linalg.norm(root_a @ root_b.T, "nuc")
+    return float(max(gap @ gap + traces - 2 * cross, 0))
 
 
 def _check_set(name, x, d=None):
@@ -130,12 +136,11 @@ def _check_set(name, x, d=None):
     return x.astype(np.float64)
 
 
-def _factor(x):
-    """A with A A^T the covariance of x, and the trace of that."""
-    cov = np.cov(x, rowvar=False).reshape(2 * x.shape[1:])
-    variance, vectors = np.linalg.eigh(cov)
-    variance = np.maximum(variance, 0)
-    return vectors * np.sqrt(variance), variance.sum()
+def _moments(x):
+    """Mean of x, and an A with A^T A its covariance."""
+    mean = x.mean(axis=0)
+    root = np.linalg.qr(x - mean, mode="r") / np.sqrt(len(x) - 1)
+    return mean, root
 
 
 class Neighbours(NamedTuple):
@@ -166,7 +171,11 @@ def neighbour_scores(
     """Precision, recall, density and coverage of generated rows.
 
     The ball of a row reaches to its k-th nearest neighbour among the rows of
-    its own set, not counting itself, and holds what lies on its rim.
+    its own set, not counting itself, and holds what lies on its rim. Distances
+    are right to 1e-9 of themselves wherever the rows lie, and what lies beyond
+    a rim by some 1e-9 of its radius counts as on it. So no score depends on
+    the order of the rows, or on where they lie, but for what the rows lose
+    when their own numbers are rounded there.
 
     Parameters
     ----------
@@ -190,36 +199,60 @@ def neighbour_scores(
     Reliable fidelity and diversity metrics for generative models,
     arXiv:2002.09797.
     """
-    from sklearn.metrics.pairwise import euclidean_distances
-
     real = check_rows("real", real)
     fake = check_rows("fake", fake, real.shape[1])
     k = check_count("k", k, 1)
     for name, x in [("real", real), ("fake", fake)]:
         if len(x) <= k:
             raise ValueError(f"{name} has {len(x)} rows, needs more than {k}")
-    dtype = np.result_type(real, fake, np.float32)
-    origin = real[0].astype(dtype)  # far from 0, squares lose digits
-    real, fake = real - origin, fake - origin
-    real_reach, fake_reach = _reach(real, k), _reach(fake, k)
-    distance2 = euclidean_distances(real, fake, squared=True)
-    in_real = distance2 <= real_reach[:, None]
+    real_rim, fake_rim = _rim(real, k), _rim(fake, k)
+    distance2 = _squared_distances(real, fake)
+    in_real = distance2 <= real_rim[:, None]
     return Neighbours(
         precision=float(in_real.any(axis=0).mean()),
-        recall=float((distance2 <= fake_reach).any(axis=1).mean()),
+        recall=float((distance2 <= fake_rim).any(axis=1).mean()),
         density=float(in_real.sum(axis=0).mean() / k),
         coverage=float(in_real.any(axis=1).mean()),
     )
 
 
-def _reach(x, k):
-    """Squared distance of each row to its k-th nearest other row."""
+def _rim(x, k):
+    """Squared distance of each row to its k-th nearest other row, and a hair
+    more, so that no rounding puts a tie outside.
+    """
+    distance2 = _squared_distances(x)
+    distance2.partition(k - 1, axis=1)
+    return distance2[:, k - 1] * (1 + 3 * ACCURACY)
+
+
+def _squared_distances(a, b=None):
+    """Squared distances of rows as float64, each right to 1e-9 of itself.
+
+    One matrix product gives |a|^2 - 2 a b + |b|^2 for all pairs. Where two
+    rows lie so near to each other, and so far from the origin, that too few
+    digits are left, their differences are squared instead. Without b, rows of
+    a are compared with the others, and are inf from themselves.
+    """
+    from scipy.spatial.distance import cdist
     from sklearn.metrics.pairwise import euclidean_distances
 
-    distance2 = euclidean_distances(x, squared=True)
-    np.fill_diagonal(distance2, np.inf)
-    distance2.partition(k - 1, axis=1)
-    return distance2[:, k - 1]
+    a = a.astype(np.float64)
+    b = a if (alone := b is None) else b.astype(np.float64)
+    # any origin will do; near most rows, few pairs are left to do again
+    origin = np.median(a[:: len(a) // 100 + 1], axis=0)
+    near_a, near_b = a - origin, b - origin
+    distance2 = euclidean_distances(near_a, near_b, squared=True)
+    if alone:
+        np.fill_diagonal(distance2, np.inf)
+    # the product errs by less than (d + 9) eps (|a|^2 + |b|^2); where that is
+    # too much, |b| is nearly |a|
+    needed = 4 * (a.shape[1] + 9) * np.finfo(np.float64).eps / ACCURACY
+    norm2 = np.square(near_a).sum(axis=1)
+    lost = distance2 < needed * norm2[:, None]
+    for i in np.flatnonzero(lost.any(axis=1)):
+        j = lost[i]
+        distance2[i, j] = cdist(a[i : i + 1], b[j], "sqeuclidean")
+    return distance2
 
 
 def nearest_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -236,18 +269,24 @@ def nearest_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns
     -------
     float64 ndarray of shape (n,)
-        In units of x.
+        In units of x; right to 1e-9 of themselves, wherever the rows lie and
+        in whatever order.
 
     Raises
     ------
     ValueError
         If a shape does not fit.
     """
-    from sklearn.metrics import pairwise_distances_argmin_min
-
     x = check_rows("x", x)
     reference = check_rows("reference", reference, x.shape[1])
-    return pairwise_distances_argmin_min(x, reference)[1]
+    parts = _split(reference, max(ENTRIES // len(x), 1))
+    found = [_squared_distances(x, part).min(axis=1) for part in parts]
+    return np.sqrt(np.min(found, axis=0))
+
+
+def _split(rows, most):
+    """Parts of some rows at most; one, if there are no rows."""
+    return np.array_split(rows, -(-len(rows) // most) or 1)
 
 
 def copied_share(
@@ -256,7 +295,8 @@ def copied_share(
     """Share of rows that lie nearer to one set than to another, equally large.
 
     Of draws of a model that was fitted to the first set, 1/2 is what chance
-    gives, and 1 says that each draw is a copy, or nearly.
+    gives, and 1 says that each draw is a copy, or nearly. A row that is as
+    near to the one set as to the other, to some 1e-9, is nearer to neither.
 
     Parameters
     ----------
@@ -281,13 +321,13 @@ def copied_share(
             f"{len(other)}"
         )
     near, far = (_nearest_image(x, images) for images in (fitted, other))
-    share = float(np.mean(near < far))
+    share = float(np.mean(near < far * (1 - 2 * ACCURACY)))
     return share, float(np.sqrt(share * (1 - share) / len(near)))
 
 
 def _nearest_image(x, images):
     """Distance of each row to the nearest image, some at a time."""
-    parts = np.array_split(images, -(-len(images) // BLOCK) or 1)
+    parts = _split(images, BLOCK)
     found = [nearest_distance(x, preprocess(part)) for part in parts]
     return np.min(found, axis=0)
 

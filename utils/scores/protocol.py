@@ -146,17 +146,21 @@ def sample_classes(
     Raises
     ------
     ValueError
-        If labels are no classes, or empty.
+        If labels are no classes, or empty, or a model does not draw as many
+        rows as it was asked for, all of one length and finite.
     """
+    check_rng("rng", rng)
     labels = check_labels("labels", labels, len(labels), len(models))
     if not len(labels):
         raise ValueError("labels is empty")
     counts = np.bincount(labels, minlength=len(models))
-    parts = [
-        model.sample(count, rng, **options)
-        for model, count in zip(models, counts.tolist(), strict=True)
-        if count
-    ]
+    parts, d = [], None
+    for label, n in enumerate(counts.tolist()):
+        if n:
+            part = models[label].sample(n, rng, **options)
+            name = f"models[{label}].sample({n}, rng)"
+            parts.append(finite_array(name, part, (n, d), "fiub"))
+            d = parts[0].shape[1]
     drawn = np.concatenate(parts)
     x = np.empty_like(drawn)
     x[np.argsort(labels, kind="stable")] = drawn
