@@ -211,7 +211,7 @@ def turn(k=2):
     assert set(figure.data) == {"image/png", "text/plain"}
     alt = {"alt": "a line that rises"}
     assert figure.metadata["image/png"] == alt
-    assert "widget" not in as_text(notebook)
+    assert "widget-view" not in as_text(notebook)
 
 
 def test_unknown_lesson_lists_those_there():
