@@ -253,7 +253,10 @@ def tiny(tmp_path_factory):
         file.writestr("tiny-1.dist-info/METADATA", about)
         file.writestr("tiny-1.dist-info/WHEEL", kind)
         file.writestr("tiny-1.dist-info/RECORD", "")
-    venv.create(folder / ".venv", with_pip=True, symlinks=os.name != "nt")
+    pip = pytest.importorskip("pip")
+    venv.create(folder / ".venv", symlinks=os.name != "nt")
+    packages = next((folder / ".venv").rglob("site-packages"))
+    (packages / "pip.pth").write_text(str(Path(pip.__file__).parents[1]))
     return folder, wheel
 
 
