@@ -52,8 +52,8 @@ def run(*command, **options) -> int:
     """
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     env.update(options.pop("env", {}))
-    command = [str(word) for word in command]
-    return subprocess.run(command, env=env, **options).returncode
+    words = [str(word) for word in command]
+    return subprocess.run(words, env=env, **options).returncode
 
 
 def pip_settings() -> dict:
