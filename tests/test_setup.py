@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools import setup
+from tools.notebooks import code_cells, read
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL_STEPS = ["venv", "install"]
@@ -239,6 +240,18 @@ def test_nothing_is_done_before_it_can_be_imported(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="No module named 'distributed'"):
         setup.set_up()
     assert not setup.READY.exists() and not setup.is_ready()
+
+
+def test_what_lessons_import_is_checked():
+    cells = "\n".join(
+        cell.source
+        for path in (ROOT / "notebooks").rglob("*.ipynb")
+        for cell in code_cells(read(path))
+    )
+    found = re.findall(r"(?m)^ *(?:import|from) (\w+)", cells)
+    wanted = set(found) - set(sys.stdlib_module_names)
+    assert {"numpy", "keras", "utils"} <= wanted
+    assert wanted <= set(re.findall(r"\w+", setup.CHECK))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.checks import check_count, check_labels, check_rows
-from utils.data import kind_of_file
+from utils.checks import (
+    check_count,
+    check_labels,
+    check_rows,
+    kind_of_file,
+)
 from utils.statistics import ClassStatistics, class_statistics
 
 __all__ = [

@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from utils.checks import as_array, check_count, check_rng, finite_array
+from utils.checks import (
+    as_array,
+    check_count,
+    check_rng,
+    finite_array,
+    kind_of_file,
+)
 
 __all__ = [
     "dequantize",
@@ -133,28 +139,6 @@ def _read_bundled():
             f"{', '.join(SHA256)}, found {kind_of_file(MNIST_FILE, error)}. "
             f"{RESTORE}{MNIST_FILE}"
         ) from error
-
-
-def kind_of_file(file: str | os.PathLike, error: Exception) -> str:
-    """Say what a file is that NumPy does not read as npz.
-
-    NumPy advises to read it as a pickle, which may run what is in it.
-    """
-    if Path(file).is_dir():
-        return "a folder"
-    with open(file, "rb") as stream:
-        head = stream.read(200).lstrip().lower()
-    if head.startswith(b"version https://git-lfs"):
-        return "a pointer of git-lfs, for which git lfs pull gets the file"
-    if head.startswith(b"<"):
-        return "a web page"
-    if head.startswith(b"\x93numpy"):
-        return "a single array"
-    if not head.startswith(b"pk"):
-        return "another kind of file" if head else "an empty file"
-    if "pickle" in str(error):
-        return "arrays of Python objects"
-    return f"{type(error).__name__}: {error}"
 
 
 def preprocess(images: np.ndarray) -> np.ndarray:
