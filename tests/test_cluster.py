@@ -121,7 +121,7 @@ def test_a_cluster_names_the_chunk_of_another_width(cluster, tmp_path):
         cluster_statistics(files, cluster.scheduler_address)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(all_files, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("utils.cluster.PATIENCE", 1)
     for address in [
         *("tcp://127.0.0.1:9", "no address", "tls://127.0.0.1:9"),
@@ -130,7 +130,7 @@ def test_a_scheduler_that_does_not_answer_is_named(all_files, monkeypatch):
     ]:
         text = f"at {re.escape(repr(address))}; .* as tcp://host:8786"
         with pytest.raises(ConnectionError, match=text):
-            cluster_statistics(all_files, address)
+            cluster_statistics(["a file"], address)
     with pytest.raises(ValueError, match="files is empty"):
         cluster_statistics([], "tcp://127.0.0.1:9")
 
