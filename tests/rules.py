@@ -8,7 +8,7 @@ import tokenize
 from itertools import pairwise
 
 from tools.notebooks import as_text, code_cells, read, tagged, tags
-from tools.project import SETUP, read_project
+from tools.project import FOLDED, SETUP, read_project
 from tools.run import METADATA
 
 LAST_HEADINGS = [
@@ -189,13 +189,18 @@ def head(source):
 
 
 def set_up(notebook, path):
-    """The set-up cell comes first and is the same in each lesson."""
+    """The set-up cell comes first, is short, folded, and anywhere the same."""
     found = tagged(notebook, "set-up")
     facts = read_project(path.parents[1])
     if [c.source for c in found] != [SETUP.format(**facts)]:
         yield "there must be one set-up cell, the same in each lesson"
     if found[:1] != code_cells(notebook)[:1]:
         yield "the set-up cell must be the first code cell"
+    for cell in found:
+        if code_lines(cell.source) > 10:
+            yield "the set-up cell has more than ten lines of code"
+        if cell.metadata != {"tags": ["set-up"], **FOLDED}:
+            yield "the set-up cell is not folded"
 
 
 def execution(notebook, path):
@@ -207,7 +212,8 @@ def execution(notebook, path):
     if notebook.metadata != METADATA:
         yield "the notebook's metadata are not those of make refresh"
     for cell in notebook.cells:
-        if set(cell.metadata) - {"tags"}:
+        folds = FOLDED if "set-up" in tags(cell) else {}
+        if set(cell.metadata) - {"tags", *folds}:
             yield f"cell metadata {set(cell.metadata)}: {head(cell.source)}"
         for tag in tags(cell) - TAGS:
             yield f"unknown tag {tag!r}: {head(cell.source)}"

@@ -1,5 +1,9 @@
 """Rows in files: they come back whole, or the file is named."""
 
+import gzip
+import re
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -87,11 +91,44 @@ def one_array(file):
         np.save(stream, np.zeros(3))
 
 
-DAMAGES = [cut_off, flip_a_bit, empty, other_names, one_array]
+def page(file):
+    file.write_bytes(b"\n<!DOCTYPE html><title>404</title>")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_chunk_is_named(tmp_path, damage):
+def pointer(file):
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid x\n")
+
+
+def packed(file):
+    file.write_bytes(gzip.compress(b"rows"))
+
+
+def objects(file):
+    np.savez(file, x=np.array([{}]), y=np.zeros(1, int))
+
+
+def no_arrays(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.npy", "text")
+        archive.writestr("y.npy", "text")
+
+
+DAMAGES = {
+    cut_off: "BadZipFile",
+    flip_a_bit: "Bad CRC",
+    empty: "an empty file",
+    other_names: "x is not a file in the archive",
+    one_array: "a single array",
+    page: "a web page",
+    pointer: "a pointer of git-lfs, for which git lfs pull gets the file",
+    packed: "another kind of file",
+    objects: "arrays of Python objects",
+    no_arrays: "x or y is no array",
+}
+
+
+@pytest.mark.parametrize(("damage", "found"), DAMAGES.items())
+def test_a_damaged_chunk_is_named(tmp_path, damage, found):
     x, y = some_digits(30)
     files = write_all(tmp_path, x, y, 3)
     damage(files[1])
@@ -103,7 +140,10 @@ def test_a_damaged_chunk_is_named(tmp_path, damage):
             ValueError, match="chunk_0002_of_0003.npz"
         ) as error:
             function(argument)
-        assert "no whole chunk" in str(error.value)
+        text = str(error.value)
+        assert "no whole chunk: expected an npz file" in text
+        assert found in text and "fetch it again" in text
+        assert "pickle" not in text
 
 
 def test_a_missing_chunk_is_noticed(tmp_path):
@@ -125,6 +165,56 @@ def test_a_missing_chunk_is_noticed(tmp_path):
     write_chunk(tmp_path, 1, 4, x, y)
     with pytest.raises(ValueError, match="chunk_0001_of_0004"):
         chunk_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chunk_0001_of_0003 (1).npz",
+        "chunk_0002_of_0003 - Copy.npz",
+        "chunk_1_of_3.npz",
+        "chunk_a_of_b.npz",
+        "chunk_0001_of_²333.npz",
+        "chunk_0000_of_0003.npz",
+        "chunk_0004_of_0003.npz",
+        "chunk_00001_of_0003.npz",
+        "chunk_0003.npz",
+    ],
+)
+def test_a_chunk_of_another_name_is_noticed(tmp_path, name):
+    files = write_all(tmp_path, *some_digits(30), 3)
+    (tmp_path / name).write_bytes(files[0].read_bytes())
+    text = f"missing: none; to be renamed or removed: {re.escape(name)}$"
+    with pytest.raises(ValueError, match=text):
+        chunk_files(tmp_path)
+    for file in files:
+        file.unlink()
+    with pytest.raises(ValueError, match=f"removed: {re.escape(name)}$"):
+        chunk_files(tmp_path)
+
+
+def test_a_missing_chunk_is_told_from_an_odd_one(tmp_path):
+    files = write_all(tmp_path, *some_digits(30), 3)
+    files[1].rename(tmp_path / "chunk_0002_of_0003 (1).npz")
+    with pytest.raises(
+        ValueError,
+        match=r"missing: chunk_0002_of_0003.npz; .* chunk_0002.*\(1\).npz$",
+    ):
+        chunk_files(tmp_path)
+
+
+def test_ten_thousand_chunks_are_in_order(tmp_path):
+    names = [f"chunk_{n:04}_of_10001.npz" for n in range(1, 10002)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert [file.name for file in chunk_files(tmp_path)] == names
+
+
+def test_one_path_is_no_list_of_paths(tmp_path):
+    file = write_chunk(tmp_path, 1, 1, *some_digits(20))
+    for files in [file, str(file), str(tmp_path)]:
+        with pytest.raises(ValueError, match="list of paths, got the path"):
+            statistics_from_files(files)
 
 
 # Statistics

@@ -1,6 +1,7 @@
 """Rows in files, summed up by a Dask cluster, even if a worker dies."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -120,16 +121,21 @@ def test_a_cluster_names_the_chunk_of_another_width(cluster, tmp_path):
         cluster_statistics(files, cluster.scheduler_address)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(all_files, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("utils.cluster.PATIENCE", 1)
-    for address in ["tcp://127.0.0.1:9", "no address"]:
-        with pytest.raises(ConnectionError, match=address):
-            cluster_statistics(all_files, address)
+    for address in [
+        *("tcp://127.0.0.1:9", "no address", "tls://127.0.0.1:9"),
+        *("http://127.0.0.1:9", "inproc://x", "127.0.0.1", ""),
+        *(8786, 3.5, None, True, b"tcp://127.0.0.1:9", ("127.0.0.1", 9)),
+    ]:
+        text = f"at {re.escape(repr(address))}; .* as tcp://host:8786"
+        with pytest.raises(ConnectionError, match=text):
+            cluster_statistics(["a file"], address)
     with pytest.raises(ValueError, match="files is empty"):
         cluster_statistics([], "tcp://127.0.0.1:9")
 
 
 def test_a_cluster_without_workers_is_no_cluster(all_files):
     with LocalCluster(n_workers=0, dashboard_address=":0") as nobody:
-        with pytest.raises(ValueError, match="no worker"):
+        with pytest.raises(ValueError, match="no worker; start one"):
             cluster_statistics(all_files, nobody.scheduler_address)

@@ -1,5 +1,6 @@
 """nbgrader from end to end: release, collect, autograde, feedback, export."""
 
+import copy
 import csv
 import os
 import shutil
@@ -33,6 +34,56 @@ def course(tmp_path_factory):
             nbgrader(course, step, path.stem)
     nbgrader(course, "export")
     return course
+
+
+@pytest.fixture(scope="module")
+def spoilt(course):
+    """What nbgrader says of some more submissions, of which few are good."""
+    path = SOME[1]
+    archive = course / "downloaded" / path.stem / "archive"
+    shutil.rmtree(archive.parent)
+    archive.mkdir(parents=True)
+    for name, spoil in SPOILT.items():
+        notebook = read(path)
+        spoil(notebook.cells)
+        write(notebook, archive / name.format(path.stem))
+    (archive / f"b2_{path.name}").write_text("<html>")
+    said = nbgrader(course, "zip_collect", path.stem)
+    said += nbgrader(course, "autograde", path.stem, code=1)
+    nbgrader(course, "export")
+    return said
+
+
+def copy_cells(cells):
+    """An answer, and a check, twice, as Jupyter copies cells."""
+    for kind in ["solution", "grade"]:
+        cell = next(
+            c for c in cells if c.metadata.get("nbgrader", {}).get(kind)
+        )
+        twin = copy.deepcopy(cell)
+        twin.id = f"{kind}-again"
+        cells.insert(cells.index(cell), twin)
+
+
+def change_metadata(cells):
+    cells[-1].metadata["nbgrader"] = {}
+
+
+def lose_metadata(cells):
+    for cell in cells:
+        cell.metadata.clear()
+
+
+SPOILT = {  # in the order in which they are graded
+    "b1_{}.ipynb": copy_cells,
+    # b2 is no notebook
+    "b3_{}.ipynb": change_metadata,
+    "b4_{} (1).ipynb": list.clear,
+    "b4_{}.ipynb": list,
+    "b5_my answers, final.ipynb": list,
+    "b6_{}.ipynb": lose_metadata,
+    "{}.ipynb": list,  # without a student's name
+}
 
 
 def submissions(course, path):
@@ -81,7 +132,7 @@ def answered(path, answers):
     return notebook
 
 
-def nbgrader(course, *arguments):
+def nbgrader(course, *arguments, code=0):
     """Run nbgrader as an instructor does, in the course's folder."""
     place = str(Path(sys.executable).parent)
     env = os.environ | {"PATH": place + os.pathsep + os.environ["PATH"]}
@@ -90,7 +141,8 @@ def nbgrader(course, *arguments):
     done = subprocess.run(
         command, cwd=course, env=env, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stderr
 
 
 def grades(course):
@@ -125,6 +177,23 @@ def test_release_holds_no_answer(course):
         assert "[[wrong]]" not in text
     names = {p.suffix for p in (course / "release").rglob("*.*")}
     assert names == {".ipynb"}
+
+
+def test_a_bad_submission_stops_no_other(course, spoilt):
+    path = SOME[1]
+    full = sum(kind.get("points", 0) for kind in kinds(path))
+    found = {
+        student: float(row["score"])
+        for (name, student), row in grades(course).items()
+        if name == path.stem and student.startswith("b") and student != "blank"
+    }
+    wanted = dict(b1=full, b2=0, b3=0, b4=full, b5=full, b6=0)
+    assert found == wanted
+    for student, score in wanted.items():
+        error = f"assignment '{path.stem}' for student '{student}'"
+        assert (error in spoilt) == (not score)
+    assert f"b4_{path.stem} (1).ipynb: b4_{path.name} is taken" in spoilt
+    assert f"did not match anything in: {course}" in spoilt
 
 
 def test_a_solution_without_full_marks_stops_the_course(tmp_path):

@@ -149,18 +149,25 @@ def pickled(path, trace):
         pytest.param(flip(-8), "expected an npz", id="a byte of the index"),
         pytest.param(truncate, "expected an npz", id="cut off"),
         pytest.param(
-            lambda path, _: path.write_bytes(b""), "expected an npz", id="void"
+            lambda path, _: path.write_bytes(b""), "found an empty", id="void"
         ),
         pytest.param(
             lambda path, _: path.write_text("<html>Not found</html>"),
-            "expected an npz",
+            "found a web page",
             id="a web page",
         ),
-        pytest.param(bare_array, "expected an npz", id="an npy file"),
         pytest.param(
-            lambda path, _: path.mkdir(), "expected an npz", id="a folder"
+            lambda path, _: path.write_text(
+                "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+            ),
+            "found a pointer of git-lfs",
+            id="a pointer",
         ),
-        pytest.param(pickled, "allow_pickle=False", id="objects"),
+        pytest.param(bare_array, "found a single array", id="an npy file"),
+        pytest.param(
+            lambda path, _: path.mkdir(), "found a folder", id="a folder"
+        ),
+        pytest.param(pickled, "found arrays of Python objects", id="objects"),
         pytest.param(
             without_labels, "found KeyError.*y_test", id="an array lacks"
         ),
@@ -188,6 +195,7 @@ def test_damaged_file_is_refused(damage, message, tmp_path, monkeypatch):
         load_mnist()
     assert str(path) in str(error.value)
     assert f"git checkout -- {path}" in str(error.value)
+    assert "pickle" not in str(error.value)
     assert not trace.exists()  # nothing was unpickled
 
 

@@ -119,6 +119,10 @@ def move_set_up(notebook):
     notebook.cells.append(cell)
 
 
+def unfold(notebook):
+    del first(notebook, "set-up").metadata["jupyter"]
+
+
 def attach(notebook):
     notebook.cells[1].attachments = {"a.png": {"image/png": "QQ=="}}
 
@@ -164,6 +168,8 @@ SPOILERS = {
     "check false": (fail_check, "a check does not print True"),
     "headings": (swap_headings, "the last headings must be"),
     "set-up": (set_source("set-up", "import os"), "one set-up cell"),
+    "set-up long": (set_source("set-up", "x = 1\n" * 11), "more than ten"),
+    "set-up unfolded": (unfold, "set-up cell is not folded"),
     "long cell": (set_source("picture", "x = 1\n" * 26), "26 code lines"),
     "wide": (set_source("picture", f"x = '{'x' * 80}'"), "wider than 79"),
     "defs": (set_source("picture", "def f(): pass\n" * 11), "functions and"),

@@ -46,13 +46,75 @@ STEPS = [  # of `nbgrader generate_assignment`, but for its database
 CONFIG = '''\
 """A course of {n} assignments. Run nbgrader in this folder."""
 
+from pathlib import Path
+
+from nbgrader.plugins import FileNameCollectorPlugin
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteCells,
+    OverwriteKernelspec,
+)
+
+
+class OneOfEach(DeduplicateIds):
+    """Of a cell that was copied, the last is graded; the others are plain.
+
+    nbgrader takes what it leaves of the others for an old format, and stops
+    for all students. So it does at any other metadata that it does not know.
+    """
+
+    def preprocess(self, notebook, resources):
+        notebook, resources = super().preprocess(notebook, resources)
+        if not self.grade_ids:
+            raise ValueError("no cell of the assignment is left")
+        return notebook, resources
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        known = cell.metadata.get("nbgrader", {{}}).get("schema_version")
+        if "nbgrader" in cell.metadata and known != 3:
+            raise ValueError("a cell's nbgrader metadata were changed")
+        found = super().preprocess_cell(cell, resources, cell_index)
+        if not cell.metadata.get("nbgrader", True):
+            del cell.metadata["nbgrader"]
+        return found
+
+
+class OneOfAnyName(FileNameCollectorPlugin):
+    """A student's file, whatever its name; of several, the one named so."""
+
+    def collect(self, submitted_file):
+        found = super().collect(submitted_file)
+        if found is None:
+            return None
+        file, student = Path(submitted_file), found["student_id"]
+        all_files = sorted(file.parent.glob(student + "_*.ipynb"))
+        right = file.with_name(student + "_" + found["file_id"] + ".ipynb")
+        taken = right if right in all_files else all_files[0]
+        if file != taken:
+            self.log.warning("Skipped %s: %s is taken", file, taken.name)
+            return None
+        return found
+
+
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "{name}"
 c.ExecutePreprocessor.timeout = 60  # seconds a cell, against endless loops
 c.ExecutePreprocessor.interrupt_on_timeout = True
-# nbgrader zip_collect: files named STUDENT_NOTEBOOK.ipynb
+c.Autograde.sanitize_preprocessors = [
+    ClearOutput,
+    OneOfEach,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
+# nbgrader zip_collect: files named STUDENT_ and anything, whose notebook's
+# name is that of the assignment, which is the folder's
+c.ZipCollectApp.collector_plugin = OneOfAnyName
 c.FileNameCollectorPlugin.named_regexp = (
-    r".*/(?P<student_id>[^_/]+)_(?P<file_id>[^/]+)"
+    r".*/(?P<file_id>[^/]+)/extracted/(?:.*/)?"
+    r"(?![0-9]+_)(?P<student_id>[^_/]+)_[^/]*"
 )
 '''
 

@@ -8,32 +8,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 SETUP = """\
-# Set-up, the same in each lesson: find the project; on Colab, fetch it first.
-import importlib.util
+# @title Set-up: run this first. It finds the project; on Colab, it fetches it.
 import os
-import subprocess
 import sys
-from pathlib import Path
 
-for module in [m for m in sys.modules if m.split(".")[0] == "utils"]:
-    del sys.modules[module]  # another project's utils, or an older copy
-home = "{url}"
-here = Path.cwd()
-places = [here, *here.parents, here / "{name}"]
-installed = importlib.util.find_spec("utils")
-if installed and installed.origin:
-    places.append(Path(installed.origin).parents[1])
-found = [p for p in places if (p / "utils" / "lesson.mplstyle").is_file()]
-if not found and "COLAB_RELEASE_TAG" in os.environ:
-    clone = ["git", "clone", "--quiet", "--depth=1", "--branch={tag}"]
-    found = [here / "{name}"]
-    subprocess.run([*clone, home, found[0]], check=True)
-if not found:
-    raise FileNotFoundError(
-        f"There is no folder utils in {{here}} or above it. "
-        f"Open this notebook inside a copy of the whole project: {{home}}"
-    )
-sys.path.insert(0, str(found[0]))"""
+clone = "git clone -q --depth=1 -b {tag} {url}"
+places = ["../" * n + "." for n in range(9)] + clone.split("/")[-1:] + sys.path
+found = [p for p in places if os.path.exists(f"{{p}}/utils/lesson.mplstyle")]
+if not found and "COLAB_RELEASE_TAG" in os.environ and os.system(clone) == 0:
+    found = clone.split("/")[-1:]
+assert found, f"No project found; online, in an empty folder, run: {{clone}}"
+[sys.modules.pop(m) for m in [*sys.modules] if m.split(".")[0] == "utils"]
+sys.path.insert(0, os.path.abspath(found[0]))"""
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def read_project(root: Path) -> dict[str, str]:

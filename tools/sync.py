@@ -12,6 +12,8 @@ only source of the scoreboard and of the pictures at the top.
 import re
 import sys
 
+import nbformat
+
 from tools.notebooks import (
     ROOT,
     as_text,
@@ -23,15 +25,16 @@ from tools.notebooks import (
     tagged,
     title,
 )
-from tools.project import SETUP, badges, read_project
+from tools.project import FOLDED, SETUP, badges, read_project
 from tools.scores import boards, scoreboard_tables, stale_rows, stored_rows
 from utils.scores.board import explain_columns
 
 
 def fill_set_up(notebook, facts):
-    """Write the text of the set-up cell."""
+    """Write the text of the set-up cell, and fold it."""
     for cell in tagged(notebook, "set-up"):
         cell.source = SETUP.format(**facts)
+        cell.metadata.update(nbformat.from_dict(FOLDED))
 
 
 def sync_lesson(path, notebooks, facts):

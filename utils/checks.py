@@ -3,7 +3,9 @@
 Each one raises a ValueError that names the argument and what arrived.
 """
 
+import os
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ __all__ = [
     "check_rng",
     "check_rows",
     "finite_array",
+    "kind_of_file",
 ]
 
 
@@ -141,3 +144,25 @@ def check_rng(name: str, rng: np.random.Generator) -> np.random.Generator:
             f"numpy.random.default_rng(0); got {type(rng).__name__}"
         )
     return rng
+
+
+def kind_of_file(file: str | os.PathLike, error: Exception) -> str:
+    """Say what a file is that NumPy does not read as npz.
+
+    NumPy advises to read it as a pickle, which may run what is in it.
+    """
+    if Path(file).is_dir():
+        return "a folder"
+    with open(file, "rb") as stream:
+        head = stream.read(200).lstrip().lower()
+    if head.startswith(b"version https://git-lfs"):
+        return "a pointer of git-lfs, for which git lfs pull gets the file"
+    if head.startswith(b"<"):
+        return "a web page"
+    if head.startswith(b"\x93numpy"):
+        return "a single array"
+    if not head.startswith(b"pk"):
+        return "another kind of file" if head else "an empty file"
+    if "pickle" in str(error):
+        return "arrays of Python objects"
+    return f"{type(error).__name__}: {error}"

@@ -1,14 +1,21 @@
 """Rows in files: written, read, and summed up one file at a time."""
 
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from utils.checks import check_count, check_labels, check_rows
+from utils.checks import (
+    check_count,
+    check_labels,
+    check_rows,
+    kind_of_file,
+)
 from utils.statistics import ClassStatistics, class_statistics
 
 __all__ = [
@@ -60,8 +67,31 @@ def write_chunk(
         part.unlink(missing_ok=True)
 
 
+NAME = re.compile(r"chunk_([0-9]{4,9})_of_([0-9]{4,9})\.npz\Z")
+
+
 def _name(number, total):
     return f"chunk_{number:04}_of_{total:04}.npz"
+
+
+def _fits(name, total):
+    """Whether a file's name is one of a set of so many."""
+    match = NAME.match(name)
+    number = int(match[1]) if match else 0
+    return 1 <= number <= total and name == _name(number, total)
+
+
+def check_files(files: Iterable[str | os.PathLike]) -> list[str]:
+    """Names of some files, at least one; one name is no list of names."""
+    if isinstance(files, str | os.PathLike):
+        raise ValueError(
+            f"files must be a list of paths, got the path {str(files)!r}; "
+            "chunk_files lists the files of a folder"
+        )
+    names = [str(file) for file in files]
+    if not names:
+        raise ValueError("files is empty: it must name one file at least")
+    return names
 
 
 def chunk_files(folder: str | os.PathLike) -> list[Path]:
@@ -78,21 +108,28 @@ def chunk_files(folder: str | os.PathLike) -> list[Path]:
     Raises
     ------
     ValueError
-        If there is no chunk, one is missing, or two sets are mixed.
+        If there is no chunk, one is missing, two sets are mixed, or a name
+        is another one, as of a second download.
     """
-    files = sorted(Path(folder).glob("chunk_*_of_*.npz"))
-    if not files:
-        raise ValueError(f"{folder} holds no chunk")
-    total = int(files[0].stem.split("_")[-1])
-    wanted = [_name(number, total) for number in range(1, total + 1)]
-    found = [file.name for file in files]
-    if found != wanted:
-        odd = sorted(set(found) ^ set(wanted))
+    found = sorted(file.name for file in Path(folder).glob("chunk_*.npz"))
+    if not found:
         raise ValueError(
-            f"{folder} must hold chunks 1 to {total}; missing or not of the "
-            f"set: {', '.join(odd[:5])}"
+            f"{folder} holds no chunk, no file {_name(1, 1)} or the like; "
+            "write_chunk writes them"
         )
-    return files
+    totals = [int(match[2]) for match in map(NAME.match, found) if match]
+    total = totals[0] if totals else len(found)
+    there = set(found)
+    names = (_name(number, total) for number in range(1, total + 1))
+    missing = [*islice((n for n in names if n not in there), 5)]
+    other = [name for name in found if not _fits(name, total)][:5]
+    if missing or other:
+        raise ValueError(
+            f"{folder} must hold {_name(1, total)} to {_name(total, total)} "
+            f"and no other chunk; missing: {', '.join(missing) or 'none'}; "
+            f"to be renamed or removed: {', '.join(other) or 'none'}"
+        )
+    return [Path(folder) / _name(n, total) for n in range(1, total + 1)]
 
 
 def read_chunk(file: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
@@ -114,15 +151,23 @@ def read_chunk(file: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If it is damaged, cut off or no chunk; the message names it.
     """
+    file = Path(file)
     damage = ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error
     try:
         with (
             open(file, "rb") as stream,
             np.load(stream, allow_pickle=False) as arrays,
         ):
-            return arrays["x"], arrays["y"]
+            x, y = arrays["x"], arrays["y"]
+            if isinstance(x, bytes) or isinstance(y, bytes):
+                raise ValueError("x or y is no array")
+            return x, y
     except (*damage, AttributeError, TypeError) as error:
-        raise ValueError(f"{file} is no whole chunk: {error}") from error
+        raise ValueError(
+            f"{file} is no whole chunk: expected an npz file with the arrays "
+            f"x and y, found {kind_of_file(file, error)}. Write it anew, or "
+            "fetch it again."
+        ) from error
 
 
 def statistics_from_files(
@@ -152,7 +197,7 @@ def statistics_from_files(
         If there is no file, or one does not fit; the message names it.
     """
     found = None
-    for file in files:
+    for file in check_files(files):
         x, y = read_chunk(file)
         try:
             check_rows("x", x, width)
@@ -162,6 +207,5 @@ def statistics_from_files(
                 found.update(x, y)
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from error
-    if found is None:
-        raise ValueError("files is empty")
+    assert found is not None  # for mypy: there is a file
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from utils.chunks import read_chunk, statistics_from_files
+from utils.chunks import check_files, read_chunk, statistics_from_files
 from utils.statistics import ClassStatistics
 
 if TYPE_CHECKING:
@@ -46,13 +46,14 @@ def cluster_statistics(
     FileNotFoundError, ValueError
         As `statistics_from_files`; or if the cluster has no worker.
     """
-    files = [str(file) for file in files]
-    if not files:
-        raise ValueError("files is empty")
+    files = check_files(files)
     with _client(scheduler) as client:
         workers = list(client.nthreads())
         if not workers:
-            raise ValueError(f"{client.scheduler.address} has no worker")
+            raise ValueError(
+                f"the scheduler at {client.scheduler.address} has no worker; "
+                "start one: dask worker ADDRESS"
+            )
         n = len(workers)
         width = client.submit(_width, files[0], pure=False).result()
         parts = [
@@ -83,9 +84,14 @@ def _client(scheduler):
 
     if isinstance(scheduler, Client):
         return nullcontext(scheduler)
+    expected = (
+        f"no scheduler answers at {scheduler!r}; scheduler must be a "
+        "distributed.Client, or the address of one that runs, as "
+        "tcp://host:8786"
+    )
+    if not isinstance(scheduler, str):  # None would start a cluster here
+        raise ConnectionError(f"{expected}, got {type(scheduler).__name__}")
     try:
         return Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConnectionError(
-            f"no scheduler answers at {scheduler!r}: {error}"
-        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise ConnectionError(f"{expected} ({error})") from error

@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from utils.checks import as_array, check_count, check_rng, finite_array
+from utils.checks import (
+    as_array,
+    check_count,
+    check_rng,
+    finite_array,
+    kind_of_file,
+)
 
 __all__ = [
     "dequantize",
@@ -126,11 +132,11 @@ def _read_bundled():
             MNIST_FILE.open("rb") as raw,
             np.load(raw, allow_pickle=False) as file,
         ):
-            return {name: file[name] for name in SHA256}
+            return {name: np.asarray(file[name]) for name in SHA256}
     except Exception as error:  # zip and zlib fail in a dozen ways
         raise ValueError(
             f"{MNIST_FILE} is damaged: expected an npz file with the arrays "
-            f"{', '.join(SHA256)}, found {type(error).__name__}: {error}. "
+            f"{', '.join(SHA256)}, found {kind_of_file(MNIST_FILE, error)}. "
             f"{RESTORE}{MNIST_FILE}"
         ) from error
 
