@@ -67,8 +67,6 @@ def write_page(notebook, path, root):
     exporter.log.setLevel("ERROR")
     name = {"metadata": {"name": title(notebook)}}
     page, _ = exporter.from_notebook_node(notebook, resources=name)
-    nobody = "No description has been provided for this image"
-    page = page.replace(nobody, "Figure, described in the text beside it")
     write_text(path, page_links(page, read_project(root)))
 
 

@@ -42,6 +42,7 @@ from tools.pages import (
     write_index,
     write_page,
 )
+from tools.project import FOLDED
 from tools.scores import stamp_rows, store_rows
 from tools.settings import CELL_SECONDS, clean_settings
 
@@ -186,6 +187,7 @@ def tidy(notebook):
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         kept = {k: v for k, v in cell.metadata.items() if k == "tags" and v}
+        kept |= FOLDED if "set-up" in tags(cell) else {}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [
