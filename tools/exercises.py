@@ -32,6 +32,7 @@ from tools.notebooks import (
     read,
     student_version,
 )
+from tools.settings import clean_settings
 from tools.sync import write_stale
 
 STEPS = [  # of `nbgrader generate_assignment`, but for its database
@@ -192,6 +193,7 @@ def expect(done, path):
         raise RuntimeError(f"nbgrader refuses {path.name}:\n{text}")
 
 
+@clean_settings()
 def main(arguments):
     """Write what is stale, or with --check fail if there is any."""
     status = write_stale(student_files(ROOT), ROOT, "--check" in arguments)

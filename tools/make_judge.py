@@ -40,6 +40,7 @@ def train(x, y, val, epochs):
     -------
     keras.Model
     """
+    keras.config.set_floatx("float32")  # whatever the user's keras.json says
     keras.utils.set_random_seed(SEED)
     judge = build_judge()
     steps = epochs * -(-len(x) // BATCH)
