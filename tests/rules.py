@@ -55,6 +55,17 @@ def code_lines(source):
     return len(lines)
 
 
+def text_lines(source):
+    """Number of lines that alternative texts take beyond one a figure."""
+    return sum(
+        node.end_lineno - node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "show"
+    )
+
+
 def import_lines(source):
     """Number of lines that imports take."""
     return sum(
@@ -148,9 +159,10 @@ def caps(notebook, path):
     cells = [c for c in code_cells(notebook) if "set-up" not in tags(c)]
     code = [cell.source for cell in cells]
     own = [cell.source for cell in cells if "model" not in tags(cell)]
-    lines = [code_lines(source) - import_lines(source) for source in code]
-    total = sum(map(code_lines, own))
-    model = sum(map(code_lines, code)) - total
+    count = {s: code_lines(s) - text_lines(s) for s in code}
+    lines = [count[source] - import_lines(source) for source in code]
+    total = sum(count[source] for source in own)
+    model = sum(count.values()) - total
     defs = sum(
         isinstance(node, ast.FunctionDef | ast.ClassDef)
         for source in own
@@ -159,7 +171,7 @@ def caps(notebook, path):
     prose = without_maths("\n".join(texts(notebook)[1:]))
     prose = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", prose)
     words = sum(bool(re.search(r"\w", word)) for word in prose.split())
-    for what, count, most in [
+    for what, n, most in [
         ("cells", len(notebook.cells), 90),
         ("code lines", total, 240),
         ("code lines in cells tagged model", model, 120),
@@ -167,16 +179,16 @@ def caps(notebook, path):
         ("words", words, 2300),
         ("code lines in half of the cells", statistics.median(lines), 5),
     ]:
-        if count > most:
-            yield f"{count} {what}, at most {most}"
+        if n > most:
+            yield f"{n} {what}, at most {most}"
     share = len(texts(notebook)) / len(notebook.cells)
     if not 0.45 <= share <= 0.55:
         yield f"{share:.0%} of the cells are prose, not 45 to 55 %"
     if words < 800:
         yield f"{words} words, at least 800"
-    for source, count in zip(code, lines, strict=True):
-        if count > 18:
-            yield f"{count} code lines in a cell, at most 18: {head(source)}"
+    for source, n_lines in zip(code, lines, strict=True):
+        if n_lines > 18:
+            yield f"{n_lines} code lines in a cell, at most 18: {head(source)}"
         if any(len(line) > 79 for line in source.splitlines()):
             yield f"a line is wider than 79: {head(source)}"
     for word in re.findall(r"(?i)\b(?:simply|just|obviously)\b", prose):
