@@ -47,7 +47,8 @@ def draw(digits: np.ndarray, name: str) -> Image.Image:
     wide = np.pad(digits.reshape(10, 28, 28), ((0, 0), (0, 0), (0, GAP)))
     row = np.concatenate(list(wide), axis=1)
     row = np.pad(row, ((GAP, 0), (GAP, 0)))
-    grey = np.uint8(255 - 17 * np.round(15 * row))  # 16 levels, a small file
+    levels = 255 - 17 * np.round(15 * row)  # 16 of them, for a small file
+    grey = levels.astype(np.uint8)
     picture = Image.new("L", (SCALE * grey.shape[1], SCALE * 44), 255)
     picture.paste(Image.fromarray(grey.repeat(SCALE, 0).repeat(SCALE, 1)))
     font = ImageFont.load_default(9 * SCALE)
