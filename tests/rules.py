@@ -165,8 +165,9 @@ def caps(notebook, path):
     model = sum(count.values()) - total
     defs = sum(
         isinstance(node, ast.FunctionDef | ast.ClassDef)
-        for source in own
-        for node in ast.walk(ast.parse(source))
+        for cell in cells
+        if not tags(cell) & {"model", "knob"}
+        for node in ast.parse(cell.source).body
     )
     prose = without_maths("\n".join(texts(notebook)[1:]))
     prose = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", prose)
