@@ -172,10 +172,10 @@ def caps(notebook, path):
     prose = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", prose)
     words = sum(bool(re.search(r"\w", word)) for word in prose.split())
     for what, n, most in [
-        ("cells", len(notebook.cells), 90),
+        ("cells", len(notebook.cells), 80),
         ("code lines", total, 240),
         ("code lines in cells tagged model", model, 120),
-        ("functions and classes", defs, 10),
+        ("functions and classes", defs, 8),
         ("words", words, 2300),
         ("code lines in half of the cells", statistics.median(lines), 5),
     ]:

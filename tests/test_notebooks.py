@@ -133,6 +133,16 @@ def print_nothing(notebook):
             out.text = " "
 
 
+def set_alt(text):
+    def spoil(notebook):
+        for cell in code_cells(notebook):
+            for out in cell.outputs:
+                if "image/png" in out.get("data", {}):
+                    out.metadata["image/png"] = {"alt": text}
+
+    return spoil
+
+
 def error_output():
     return add_output(
         output_type="error", ename="E", evalue="e", traceback=["e"]
@@ -161,8 +171,8 @@ SPOILERS = {
     "few words": (keep_code, "words, at least 800"),
     "set-up late": (move_set_up, "must be the first code cell"),
     "tag": (add_tag("a-tag"), "unknown tag 'a-tag'"),
-    "many cells": (pad("pass", 90), "cells, at most 90"),
-    "many lines": (pad("x = 1\n" * 20, 15), "code lines, at most 300"),
+    "many cells": (pad("pass", 80), "cells, at most 80"),
+    "many lines": (pad("x = 1\n" * 20, 15), "code lines, at most 240"),
     "nothing printed": (print_nothing, "a tagged cell prints nothing"),
     "top picture": (replace(r"\]\(pictures", "](p"), "does not show pic"),
     "check false": (fail_check, "a check does not print True"),
@@ -170,7 +180,24 @@ SPOILERS = {
     "set-up": (set_source("set-up", "import os"), "one set-up cell"),
     "set-up long": (set_source("set-up", "x = 1\n" * 11), "more than ten"),
     "set-up unfolded": (unfold, "set-up cell is not folded"),
-    "long cell": (set_source("picture", "x = 1\n" * 26), "26 code lines"),
+    "long cell": (set_source("picture", "x = 1\n" * 19), "19 code lines"),
+    "long cells": (pad("x = 1\n" * 6, 90), "code lines in half of the"),
+    "little prose": (pad("pass", 30), "of the cells are prose"),
+    "guesses": (replace("Before you run it", "So"), "0 guesses are asked"),
+    "guess alone": (
+        replace("## Check yourself", "**Before you run it:** x?\n\n## C"),
+        "no cell to run follows a guess",
+    ),
+    "skipped": (
+        replace("## Check yourself", "## Going further\n\n## Check yourself"),
+        "must start with 'You may skip'",
+    ),
+    "no alt": (set_alt(""), "0 words, not 8 to 60"),
+    "filler": (set_alt("Figure " + "of a thing " * 4), "what kind of figure"),
+    "same alt": (
+        set_alt("The same few words for each of the figures here."),
+        "two figures have one text",
+    ),
     "wide": (set_source("picture", f"x = '{'x' * 80}'"), "wider than 79"),
     "defs": (set_source("picture", "def f(): pass\n" * 11), "functions and"),
     "error": (error_output(), "an error is stored"),
@@ -195,7 +222,7 @@ SPOILERS = {
     "alt": (append(" ![](notation.md)"), "has no text beside it"),
     "picture gone": (append(" ![x](a.png)"), "leads nowhere: a.png"),
     "attachment": (attach, "an attachment, which Colab hides"),
-    "words": (append(" word" * 2500), "words, at most 2500"),
+    "words": (append(" word" * 2300), "words, at most 2300"),
     "tone": (append(" It is just so."), "the prose says 'just'"),
     "bullet": (append("\n\n- x\n- x\n- x\n- x"), "bullets, not 3 to 5"),
 }

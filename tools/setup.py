@@ -20,8 +20,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 READY = VENV / ".ready"  # holds `stamp()` once all is installed
 CHECK = """\
-import distributed, jupyterlab, matplotlib.pyplot, nbclient, nbconvert, nbval
-import nbgrader, numpy, PIL, psutil, pytest, scipy, sklearn, utils.plotting
+import distributed, ipywidgets, jupyterlab, matplotlib.pyplot, nbclient
+import nbconvert, nbval, nbgrader, numpy, PIL, psutil, pytest, scipy, sklearn
+import utils.plotting
 from importlib.util import find_spec
 if find_spec("jax"):  # it has no build for Macs with an Intel processor
     import jax, keras

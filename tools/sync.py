@@ -14,6 +14,7 @@ import sys
 
 import nbformat
 
+from tools.climb import climb, find_steps, is_fresh
 from tools.notebooks import (
     ROOT,
     as_text,
@@ -185,6 +186,9 @@ def expected_files(root):
     yield root / "utils" / "scores" / "rows.json", stored_rows(rows).encode()
     if picture:
         yield root / "notebooks" / "scoreboard.png", picture
+    steps, path = find_steps(rows), root / "notebooks" / "climb.png"
+    if steps and not is_fresh(path, steps):
+        yield path, climb(steps)
 
     table = exercise_table(solutions)
     for name, update in {

@@ -243,7 +243,8 @@ def validation_split(
 def dequantize(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Spread each grey level evenly over its bin: (x + u) / 256.
 
-    Each likelihood in this collection is one of dequantised digits.
+    Bits per dimension in this collection are of dequantised digits, but for
+    models of the 256 levels.
 
     Parameters
     ----------
