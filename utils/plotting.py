@@ -123,6 +123,9 @@ def play(
     plt.close(figure)
     some = np.concatenate(pixels[:: 1 + len(pixels) // 10] + pixels[-1:])
     colours = Image.fromarray(some).quantize(64, Image.Quantize.MAXCOVERAGE)
+    palette = np.array(colours.getpalette()).reshape(-1, 3)
+    palette[(palette > 245).all(axis=1)] = 255  # the page is white
+    colours.putpalette(palette.ravel().tolist())
     still, *moving = (
         Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE)
         for p in [pixels[-1], *pixels]
