@@ -1,5 +1,6 @@
 """The lessons keep the rules, and both the rules and nbval bite."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -312,3 +313,28 @@ def test_nbval_bites(tmp_path):
     assert "mismatch" in done.stdout
     passed = 2 * len(code_cells(notebook)) - 1
     assert f"1 failed, {passed} passed" in done.stdout
+
+
+def test_a_name_of_the_notation_means_one_thing():
+    """Each is used by a lesson, and none is what another package calls so."""
+    text = (ROOT / "notebooks" / "notation.md").read_text("utf-8")
+    table = text.split("## Symbols")[1].split("\n## ")[0]
+    rows = [row.split("|")[2] for row in table.splitlines() if "|" in row]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {"x", "mean", "cov", "z", "stats", "log_prob"} <= listed
+    used, foreign = set(), {}
+    for path in find_lessons():
+        for cell in code_cells(read(path)):
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Name):
+                    used.add(node.id)
+                if isinstance(node, ast.Attribute | ast.keyword):
+                    used.add(getattr(node, "attr", None) or node.arg)
+                module = getattr(node, "module", None) or ""
+                if not module.startswith("utils"):
+                    for alias in getattr(node, "names", []):
+                        name = getattr(alias, "asname", None) or alias.name
+                        if name in listed:
+                            foreign[name] = path.name
+    assert not foreign
+    assert listed <= used, listed - used
