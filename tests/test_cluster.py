@@ -1,5 +1,6 @@
 """Rows in files, summed up by a Dask cluster, even if a worker dies."""
 
+import gc
 import hashlib
 import re
 import subprocess
@@ -26,6 +27,13 @@ GOLDEN = (  # as in test_statistics.py
 
 def digest(statistics):
     return hashlib.sha256(statistics.cross.tobytes()).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def no_dead_client_is_left():
+    """One that is collected while a cluster starts locks it for ever."""
+    yield
+    gc.collect()
 
 
 def test_dask_is_imported_where_it_is_used():

@@ -15,6 +15,11 @@ from tools.project import SETUP, read_project
 FACTS = read_project(ROOT)
 CELLS = SETUP.format(**FACTS), "import utils.checks"
 ALONE = {"PYTHONPATH": ""}  # no project on Python's path
+NOT_INSTALLED = """\
+import os, sys
+here = "utils/lesson.mplstyle"
+sys.path[:] = [p for p in sys.path if not os.path.exists(f"{p}/{here}")]
+"""
 
 
 def run_cells(folder, *cells, flags=(), **variables):
@@ -78,11 +83,13 @@ def test_colab_fetches_the_release(tmp_path, published):
     (folder / "utils" / "__init__.py").touch()
     (folder / "utils" / "checks.py").write_text("foreign = True\n")
     published |= ALONE
-    done = run_cells(folder, FOREIGN, *CELLS, OURS, *CELLS, OURS, **published)
+    cells = NOT_INSTALLED, FOREIGN, *CELLS, OURS, *CELLS, OURS
+    done = run_cells(folder, *cells, **published)
     assert done.returncode == 0, done.stderr
     ours = folder / FACTS["name"] / "utils" / "checks.py"
     assert done.stdout.split()[-2:] == [str(ours)] * 2
-    again = run_cells(folder, *CELLS, OURS, **ALONE, COLAB_RELEASE_TAG="r")
+    cells = NOT_INSTALLED, *CELLS, OURS
+    again = run_cells(folder, *cells, **ALONE, COLAB_RELEASE_TAG="r")
     assert again.returncode == 0, again.stderr
     assert again.stdout.split()[-1] == str(ours)
 

@@ -94,4 +94,4 @@ def _client(scheduler):
     try:
         return Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise ConnectionError(f"{expected} ({error})") from error
+        raise ConnectionError(f"{expected} ({error})") from None
