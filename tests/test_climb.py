@@ -19,7 +19,7 @@ def rows():
 
 def test_steps_go_from_the_worst_to_the_best(rows):
     steps = find_steps(rows)
-    assert {row.model for row in steps} == set(STEPS)
+    assert {row.model for row in steps} == STEPS
     shapes = [row.scores["shapes"][0] for row in steps]
     assert shapes == sorted(shapes, reverse=True)
 

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from utils.scores.board import N_SHOWN, Row, unpack
 
-STEPS = [  # worst to best; each draws the digit that it is asked for
+STEPS = {  # models shown
     "one Gaussian",
     "class Gaussians, ridge 3e-06",
     "PPCA, rank 20, no noise",
@@ -18,7 +18,7 @@ STEPS = [  # worst to best; each draws the digit that it is asked for
     "mixtures of 10, no noise",
     "GAN",
     "mixtures of 100, no noise",
-]
+}
 GAP, SCALE, FADE = 4, 2, 4  # pixels, size of a pixel, frames in between
 
 
