@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, multivariate_normal
 from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info, threadpool_limits
 
+import utils.lowrank
 from utils.data import load_mnist, preprocess
 from utils.gaussian import conditional
 from utils.lowrank import LowRankGaussian, fit_factor_analysis, fit_ppca
@@ -370,6 +372,41 @@ def test_no_convergence_is_told_to_the_caller():
     with pytest.warns(ConvergenceWarning, match=message) as caught:
         fit_factor_analysis(mean, cov, 2, 1e-6, tol=1e-12, max_iterations=2)
     assert [w.filename for w in caught] == [__file__]
+
+
+def blas_threads():
+    found = threadpool_info()
+    return {b["num_threads"] for b in found if b["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_one_blas_thread_fits_and_the_caller_keeps_his(monkeypatch, wrong):
+    _, mean, cov = digits()
+    step, seen = utils.lowrank.factor_m_step, []
+
+    def watched(*args):
+        seen.append(blas_threads())
+        return step(*args)
+
+    monkeypatch.setattr(utils.lowrank, "factor_m_step", watched)
+    with threadpool_limits(2, user_api="blas"):
+        if wrong:
+            with pytest.raises(ValueError, match="floor"):
+                fit_factor_analysis(mean, cov, 2, 0)
+        else:
+            fit_factor_analysis(mean, cov, 2, 1e-6, tol=1e9)
+            assert seen == [{1}, {1}]
+        assert blas_threads() == {2}
+
+
+def test_many_rows_have_the_density_of_each():
+    rng, n = np.random.default_rng(0), 2 * utils.lowrank.ROWS + 3
+    model = LowRankGaussian(
+        rng.random(5), rng.standard_normal((5, 2)), rng.uniform(0.1, 1, 5)
+    )
+    x = model.sample(n, rng)
+    every = np.concatenate([model.log_prob(row[None]) for row in x])
+    np.testing.assert_allclose(model.log_prob(x), every, rtol=1e-12)
 
 
 # Counting

@@ -14,6 +14,7 @@ diag(1e-12, 1, 1e12) is positive definite.
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
+from threadpoolctl import threadpool_limits
 
 __all__ = [
     "check_semi_definite",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # faster than by two
 def principal_axes(
     cov: np.ndarray, n_axes: int
 ) -> tuple[np.ndarray, np.ndarray]:

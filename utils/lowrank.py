@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from utils.checks import (
     check_count,
@@ -29,6 +30,8 @@ __all__ = [
     "fit_factor_analysis",
     "fit_ppca",
 ]
+
+ROWS = 1000  # whose densities are found at once: a few MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +165,13 @@ class LowRankGaussian:
         d = len(self.mean)
         x = check_rows("x", x, d)
         scaled, root = self._posterior_root
-        deviation = x - self.mean
-        distance2 = np.square(deviation) @ (1 / self.noise_variance)
-        distance2 -= np.square(deviation @ scaled @ root.T).sum(axis=1)
+        along = scaled @ root.T
+        distance2 = np.empty(len(x))
+        for start in range(0, len(x), ROWS):
+            some = slice(start, start + ROWS)
+            deviation = x[some] - self.mean
+            distance2[some] = np.square(deviation) @ (1 / self.noise_variance)
+            distance2[some] -= np.square(deviation @ along).sum(axis=1)
         log_det = np.log(self.noise_variance).sum()
         log_det -= 2 * np.log(np.diag(root)).sum()
         return -0.5 * (distance2 + log_det + d * np.log(2 * np.pi))
@@ -209,6 +216,7 @@ def fit_ppca(
     return LowRankGaussian(mean, loadings, np.full(len(cov), noise))
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # small steps
 def fit_factor_analysis(
     mean: npt.ArrayLike,
     cov: npt.ArrayLike,
@@ -274,7 +282,7 @@ def fit_factor_analysis(
     warnings.warn(
         f"no convergence to {tol:g} nats in {max_iterations} iterations",
         ConvergenceWarning,
-        stacklevel=2,
+        stacklevel=3,  # of the caller, behind the decorator
     )
     return LowRankGaussian(mean, loadings, noise)
 

@@ -47,10 +47,16 @@ class Reading(NamedTuple):
     maps: np.ndarray
 
 
-def build_judge() -> "keras.Model":
+def build_judge(start: str = "glorot_uniform") -> "keras.Model":
     """Build the judge, untrained.
 
     KERAS_BACKEND=jax is set unless a backend was chosen.
+
+    Parameters
+    ----------
+    start : str
+        Keras' name of what sets the first weights; "zeros" is the fastest,
+        for a judge that is given its weights.
 
     Returns
     -------
@@ -71,13 +77,14 @@ def build_judge() -> "keras.Model":
         if n_maps > 16:
             h = layers.MaxPooling2D(**image)(h)
         same = {"padding": "same", "use_bias": False, **image}
-        h = layers.Conv2D(n_maps, 3, **same)(h)
+        h = layers.Conv2D(n_maps, 3, kernel_initializer=start, **same)(h)
         h = layers.ReLU(**single)(layers.BatchNormalization(**single)(h))
     features = layers.GlobalAveragePooling2D(**image)(h)
     pooled = layers.AveragePooling2D(3, strides=2, **image)(h)
     maps = layers.Flatten(**image)(pooled)
     dropped = layers.Dropout(0.5, **single)(maps)
-    probs = layers.Dense(10, activation="softmax", **single)(dropped)
+    last = {"activation": "softmax", "kernel_initializer": start, **single}
+    probs = layers.Dense(10, **last)(dropped)
     outputs = {"probs": probs, "features": features, "maps": maps}
     return keras.Model(pixels, outputs, name="judge")
 
@@ -152,7 +159,7 @@ def load_judge() -> "keras.Model":
     raw = checked_bytes(JUDGE_FILE, JUDGE_SHA256, "the judge's weights")
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         weights = [file[f"arr_{i}"] for i in range(len(file.files))]
-    judge = build_judge()
+    judge = build_judge("zeros")
     judge.set_weights(weights)
     return judge
 
