@@ -974,3 +974,21 @@ def test_fewer_distinct_rows_than_components_are_refused(kind):
     x = np.repeat(X[:4], 10, axis=0)
     with pytest.raises(ValueError, match="is 5, but x has 4 distinct rows"):
         fit_mixture(x, 5, np.random.default_rng(0), **kind)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_responsibilities_are_no_numbers_that_slow_a_product(dtype):
+    tiny = np.finfo(dtype).tiny
+    gaps = np.linspace(0, -2 * np.log(tiny), 500, dtype=dtype)
+    joint = np.stack([0 * gaps, -gaps]) - dtype(1000)
+    before = joint.astype(np.float64)
+    log_prob = em.to_responsibilities(joint)
+    assert joint.dtype == dtype
+    assert not ((joint > 0) & (joint < np.sqrt(tiny) / 3)).any()
+    exact = np.exp(before - logsumexp(before, axis=0))
+    near = exact > 2 * np.sqrt(float(tiny))
+    few = 20 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(joint[near], exact[near], rtol=400 * few)
+    assert (joint[exact < np.sqrt(float(tiny)) / 3] == 0).all()
+    expected = logsumexp(before, axis=0).sum()
+    assert log_prob == pytest.approx(expected, rel=few)

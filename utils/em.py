@@ -66,6 +66,9 @@ class Steps(Protocol):
 def to_responsibilities(joint: np.ndarray) -> float:
     """Turn log p(x, k) into responsibilities, in place.
 
+    One below the root of the smallest normal number (1e-19 in float32) is set
+    to 0: numbers below the smallest would slow a matrix product 80 times.
+
     Parameters
     ----------
     joint : ndarray of shape (K, n)
@@ -77,6 +80,7 @@ def to_responsibilities(joint: np.ndarray) -> float:
     """
     top = joint.max(axis=0)
     joint -= top
+    joint[joint < np.log(np.finfo(joint.dtype).tiny) / 2] = -np.inf
     np.exp(joint, out=joint)
     total = joint.sum(axis=0)
     joint /= total
