@@ -23,7 +23,7 @@ __all__ = [
     "tone_difference",
 ]
 
-BLOCK = 6000  # images that are held as floats at a time
+BLOCK = 2000  # images that are held as floats at a time
 ENTRIES = 2**23  # distances that are held at a time
 ACCURACY = 1e-9  # relative error of a squared distance, at most
 
