@@ -24,6 +24,7 @@ from nbclient.exceptions import (
     CellTimeoutError,
     DeadKernelError,
 )
+from nbclient.output_widget import OutputWidget
 from nbclient.util import run_sync
 
 from tools import memory
@@ -83,6 +84,17 @@ def ask_peak_mb(client):
         return None  # the kernel has died, or cannot tell
 
 
+class SilentOutput(OutputWidget):
+    """What a slider shows, kept here and not sent back to the kernel.
+
+    To send while the client waits for a reply may hide the reply, and it
+    waits for ever: https://github.com/jupyter/nbclient/issues/312.
+    """
+
+    def send(self, data=None, metadata=None, buffers=None):
+        """Send nothing."""
+
+
 def start_kernel(notebook, folder):
     """A client with a new kernel, in this Python whatever kernels there are.
 
@@ -99,6 +111,9 @@ def start_kernel(notebook, folder):
         coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
+    client.widget_registry = {
+        "@jupyter-widgets/output": {"OutputModel": SilentOutput}
+    }
     client.km = client.create_kernel_manager()
     client.km.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
     client.start_new_kernel()
