@@ -27,7 +27,7 @@ DENSE = {  # the part that draws, if it is dense, and its last activation
     "10": ("decoder", lambda a: a),
     "11": ("generator", lambda a: 1 / (1 + np.exp(-a))),
 }
-QUICK = {"11": {"momentum": 0.9}}  # an average over few steps, for few steps
+QUICK = {"11": {"keep": 0.9}}  # an average over few steps, for few steps
 SCRIPT = """
 import json, sys
 from pathlib import Path
