@@ -1,27 +1,18 @@
 """Execute the lessons and make pages of them, in build/lessons.
 
-    python -m tools.run                all lessons, two at a time
+    python -m tools.run                all lessons
     python -m tools.run 05             one
     python -m tools.run --refresh      also stores the outputs in notebooks/
 
 Each lesson has a kernel of its own, in the Python that runs this, and without
 the user's settings. A lesson that fails keeps its page, with the error in it,
-and the others go on. What is stored was run one at a time: each lesson then
-reads the scores of those before it, and its seconds are right.
+and the others go on.
 """
 
 import argparse
 import json
-import multiprocessing
-import os
 import sys
 import time
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +222,7 @@ def warnings_in(notebook):
 
 def run_lesson(path, out, refresh):
     """Execute one lesson, write its notebook and page; result and remarks."""
-    notebook, root = read(path), path.parents[1]
+    notebook = read(path)
     result = execute(notebook, path.parent)
     remarks = warnings_in(notebook)
     if "error" in result:
@@ -239,24 +230,15 @@ def run_lesson(path, out, refresh):
     tidy(notebook)
     stamp_rows(path.name, notebook)
     write(notebook, out / path.name)
-    write_page(notebook, out / f"{path.stem}.html", root)
+    write_page(notebook, out / f"{path.stem}.html", ROOT)
     if refresh and "error" not in result:
         write(notebook, path)
-        store_rows(root)  # later lessons show this one's scores
+        store_rows(ROOT)  # later lessons show this one's scores
     return result, remarks
 
 
-def use_threads(jobs):
-    """Of several lessons at a time, let each have one BLAS thread."""
-    if jobs > 1:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def run_lessons(paths, chosen, refresh, jobs):
-    """Run the lessons chosen, some at a time, with pages and progress lines.
-
-    Each has a process of its own, which Ctrl-C stops as well.
-    """
+def run_lessons(paths, chosen, refresh):
+    """Run the lessons chosen one by one, with pages and progress lines."""
     out, record = ROOT / "build" / "lessons", ROOT / "build" / "run.json"
     out.mkdir(parents=True, exist_ok=True)
     copy_mathjax(out)
@@ -270,27 +252,18 @@ def run_lessons(paths, chosen, refresh, jobs):
         and (out / f"{name}.html").exists()
     }
     states = dict.fromkeys(chosen, "waiting")
-    running: dict[Future, str] = {}
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, spawn, use_threads, (jobs,))
     try:
-        while states:
-            for name in [n for n in states if states[n] == "waiting"]:
-                if len(running) < jobs:
-                    job = pool.submit(run_lesson, paths[name], out, refresh)
-                    running[job], states[name] = name, "running"
+        for name in chosen:
+            print(f"{name:40}", end=" ", flush=True)
+            states[name] = "running"
             write_index(ROOT, out, paths, results, states)
-            for job in wait(running, return_when=FIRST_COMPLETED).done:
-                name, (result, remarks) = running.pop(job), job.result()
-                results[name] = result
-                del states[name]
-                text = json.dumps(results, indent=1, sort_keys=True)
-                write_text(record, text)
-                mb = "?" if result["peak_mb"] is None else result["peak_mb"]
-                line = f"{name:40} {result['seconds']:6.1f} s {mb:6} MB"
-                print(line, *remarks, sep="\n", flush=True)
+            result, remarks = run_lesson(paths[name], out, refresh)
+            results[name] = result
+            del states[name]
+            write_text(record, json.dumps(results, indent=1, sort_keys=True))
+            mb = "?" if result["peak_mb"] is None else result["peak_mb"]
+            print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
     finally:  # a page of a run that was stopped says so no longer
-        pool.shutdown(cancel_futures=True)
         write_index(ROOT, out, paths, results, {})
     print(f"Open {(out / 'index.html').as_uri()}")
     return int(any("error" in results[name] for name in chosen))
@@ -304,14 +277,10 @@ def main(arguments):
     parser.add_argument(
         "--refresh", action="store_true", help="store the outputs as well"
     )
-    parser.add_argument(
-        "--jobs", type=int, default=2, help="lessons at a time (default: 2)"
-    )
     options = parser.parse_args(arguments)
-    jobs = 1 if options.refresh else max(options.jobs, 1)
     paths = {path.stem: path for path in find_lessons(ROOT)}
     chosen = choose(list(paths), options.lesson)
-    return run_lessons(paths, chosen, options.refresh, jobs)
+    return run_lessons(paths, chosen, options.refresh)
 
 
 if __name__ == "__main__":
