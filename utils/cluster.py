@@ -1,5 +1,6 @@
 """Rows in files, summed up by the workers of a Dask cluster."""
 
+import gc
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -94,4 +95,7 @@ def _client(scheduler):
     try:
         return Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise ConnectionError(f"{expected} ({error})") from None
+        why = str(error)
+    # Collected later, while Dask starts another, it would wait for its lock.
+    gc.collect()
+    raise ConnectionError(f"{expected} ({why})")
