@@ -473,6 +473,15 @@ def test_the_nearest_row_is_right_wherever_the_rows_lie(sets, entries):
             np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e-30, 1e30, 1e60])
+def test_the_nearest_row_is_right_on_any_scale(scale):
+    """Also where a square of float32 overflows, or is 0."""
+    x, reference = scale * np.random.default_rng(0).random((2, 30, 7))
+    wanted = cdist(x, reference).min(axis=1)
+    got = nearest_distance(x, reference)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
 def test_nearest_distance_of_many_rows(dtype):
     """Enough of them to be worked in blocks."""

@@ -279,9 +279,30 @@ def nearest_distance(x: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     x = check_rows("x", x)
     reference = check_rows("reference", reference, x.shape[1])
-    parts = _split(reference, max(ENTRIES // len(x), 1))
-    found = [_squared_distances(x, part).min(axis=1) for part in parts]
-    return np.sqrt(np.min(found, axis=0))
+    d, found = x.shape[1], np.full(len(x), np.inf)
+    for part in _split(reference, max(ENTRIES // len(x), 1)):
+        # float32 is fast, and leaves few pairs to be found in float64
+        pairs = _perhaps_nearest(x, part)
+        for i, j in (some.T for some in _split(pairs, max(ENTRIES // d, 1))):
+            gap = x[i].astype(np.float64) - part[j]
+            np.minimum.at(found, i, np.square(gap).sum(axis=1))
+    return np.sqrt(found)
+
+
+def _perhaps_nearest(a, b):
+    """Pairs (i, j) of which b[j] may be the row of b that is nearest to a[i],
+    as far as float32 can tell.
+    """
+    origin = np.median(b[:: len(b) // 100 + 1], axis=0)
+    a, b = a - origin, b - origin
+    unit = max(np.abs(a).max(), np.abs(b).max()) or 1
+    a, b = (a / unit).astype(np.float32), (b / unit).astype(np.float32)
+    a2, b2 = np.square(a).sum(axis=1), np.square(b).sum(axis=1)
+    # |a - b|^2 - |a|^2, which errs by less than this
+    slack = (a.shape[1] + 9) * np.finfo(np.float32).eps * (a2 + b2.max())
+    distance2 = b2 - 2 * (a @ b.T)
+    most = distance2.min(axis=1) + 2 * slack
+    return np.argwhere(distance2 <= most[:, None])
 
 
 def _split(rows, most):

@@ -211,9 +211,9 @@ def score_model(
         If a draw has another shape or holds a value that is not finite, or
         there is no column of a known score.
     """
-    names = {column.name for column in COLUMNS} - {"model", "lesson"}
-    measured = {column.name for column in COLUMNS if column.each}
-    if unknown := set(known) - (names - measured - {"sample_s"}):
+    names = [c.name for c in COLUMNS if c.name not in ("model", "lesson")]
+    measured = [column.name for column in COLUMNS if column.each]
+    if unknown := set(known) - set(names).difference(measured, ["sample_s"]):
         raise ValueError(f"no score to be told is named {sorted(unknown)}")
     found: dict[str, list] = {name: [] for name in measured}
     scores: dict[str, Any] = dict.fromkeys(names) | known
