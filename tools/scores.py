@@ -33,6 +33,7 @@ BRIEF = {  # rows of the short table in README
     "VAE, prior",
     "VAE, class mixtures",
     "GAN",
+    "flow",
     "memoriser",
     "real digits",
 }
