@@ -33,6 +33,8 @@ BRIEF = {  # rows of the short table in README
     "VAE, prior",
     "VAE, class mixtures",
     "GAN",
+    "rows, two levels",
+    "rows, 256 levels",
     "memoriser",
     "real digits",
 }
