@@ -30,6 +30,7 @@ run: setup ## execute the lessons, make pages in build/lessons; one: LESSON=05
 
 refresh: setup ## the same, and store all that depends on the outputs
 	@$(VENV) -m tools.sync
+	@$(VENV) -m tools.weights $(LESSON)
 	@$(VENV) -m tools.seeds $(LESSON)
 	@$(VENV) -m tools.run --refresh $(LESSON)
 	@$(VENV) -m tools.sync

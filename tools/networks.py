@@ -13,7 +13,9 @@ Where one training gives several rows of the scoreboard, it also defines
 
 Among its constants are MODEL, the name of its row, SEED and EPOCHS, and where
 more trainings are wanted MORE_SEEDS, and N_VALIDATION, the digits set aside.
-Nothing else of the lesson runs.
+Where the lesson reads the weights of a second network (`tools.weights`), they
+have STORED, the arguments that `make_model` takes for it, STORED_EPOCHS, and
+WEIGHTS, the name of the file. Nothing else of the lesson runs.
 """
 
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from tools.notebooks import ROOT, find_lessons, model_sources, read, tagged
+from utils.data import validation_split
 
 CONTRACT = "make_model", "train", "sample"
 
@@ -57,6 +60,23 @@ def load_network(path: Path) -> dict[str, Any]:
     if missing := [name for name in CONTRACT if not callable(names.get(name))]:
         raise ValueError(f"{path.name} defines no {', '.join(missing)}")
     return names
+
+
+def variants(network: dict[str, Any]) -> list[tuple[dict, int]]:
+    """Arguments of `make_model` and epochs, for each network of a lesson."""
+    found: list[tuple[dict, int]] = [({}, network["EPOCHS"])]
+    if "STORED" in network:
+        found.append((network["STORED"], network["STORED_EPOCHS"]))
+    return found
+
+
+def digits_to_fit(network: dict[str, Any], y: np.ndarray) -> np.ndarray:
+    """Indices of the training digits that a lesson fits its network to."""
+    fit = np.arange(len(y))
+    if n := network.get("N_VALIDATION", 0):
+        rng = np.random.default_rng(network["SEED"])
+        (fit, _), _ = validation_split(fit, y, n, rng)
+    return fit
 
 
 def row_draws(

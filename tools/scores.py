@@ -34,6 +34,8 @@ BRIEF = {  # rows of the short table in README
     "VAE, class mixtures",
     "GAN",
     "flow",
+    "rows, two levels",
+    "rows, 256 levels",
     "memoriser",
     "real digits",
 }

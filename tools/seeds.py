@@ -16,11 +16,17 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from tools.networks import find_networks, load_network, row_draws
+from tools.networks import (
+    digits_to_fit,
+    find_networks,
+    load_network,
+    row_draws,
+    variants,
+)
 from tools.notebooks import model_sources
 from tools.scores import network_code, stored_rows
 from tools.settings import clean_settings
-from utils.data import load_mnist, preprocess, validation_split
+from utils.data import load_mnist, preprocess
 from utils.scores.board import SEEDS, Row, read_seeds
 from utils.scores.judge import JUDGE_SHA256
 from utils.scores.protocol import make_reference, score_model
@@ -34,10 +40,10 @@ def is_fresh(rows, code):
     )
 
 
-def trained_draws(network, seed, x, y, epochs):
+def trained_draws(network, seed, x, y, epochs, options):
     """Train a network; what draws for each of its rows, and the seconds."""
     network["keras"].utils.set_random_seed(seed)
-    model, start = network["make_model"](), time.perf_counter()
+    model, start = network["make_model"](**options), time.perf_counter()
     network["train"](model, x, y, epochs=epochs)
     seconds = time.perf_counter() - start
     return row_draws(network, model, x, y), seconds
@@ -51,16 +57,17 @@ def rows_of_trainings(path, code) -> list[Row]:
     (x, y), (x_test, y_test) = load_mnist()
     reference = make_reference(x, y, x_test, y_test)
     x, half, rows = preprocess(x), reference.half, []
-    fit = np.arange(len(y))
-    if n := network.get("N_VALIDATION", 0):
-        rng = np.random.default_rng(network["SEED"])
-        (fit, _), _ = validation_split(fit, y, n, rng)
-    epochs = network["EPOCHS"]
-    plan = [(f"seed {s}", s, fit, epochs) for s in network["MORE_SEEDS"]]
-    more = round(epochs * len(fit) / half.sum())
-    plan.append(("half", network["SEED"], np.flatnonzero(half), more))
-    for name, seed, some, epochs in plan:
-        draws, seconds = trained_draws(network, seed, x[some], y[some], epochs)
+    fit, plan = digits_to_fit(network, y), []
+    for options, epochs in variants(network):
+        for s in network["MORE_SEEDS"]:
+            plan.append((f"seed {s}", s, fit, epochs, options))
+        more = round(epochs * len(fit) / half.sum())
+        some = np.flatnonzero(half)
+        plan.append(("half", network["SEED"], some, more, options))
+    for name, seed, some, epochs, options in plan:
+        draws, seconds = trained_draws(
+            network, seed, x[some], y[some], epochs, options
+        )
         for model, draw in draws.items():
             row = score_model(
                 f"{model}, {name}",

@@ -28,6 +28,7 @@ from tools.notebooks import (
 )
 from tools.project import FOLDED, SETUP, badges, read_project
 from tools.scores import boards, scoreboard_tables, stale_rows, stored_rows
+from tools.weights import stale_weights
 from utils.scores.board import explain_columns
 
 
@@ -233,10 +234,11 @@ def main(arguments):
     """Write the stale files, or with --check fail if there are any."""
     check = "--check" in arguments
     status = write_stale(expected_files(ROOT), ROOT, check)
-    old_scores = list(stale_rows(ROOT))  # only `make refresh` mends them
-    for line in old_scores:
+    # only `make refresh` mends these
+    old = [*stale_rows(ROOT), *stale_weights(ROOT)]
+    for line in old:
         print(line)
-    return status or int(check and bool(old_scores))
+    return status or int(check and bool(old))
 
 
 if __name__ == "__main__":

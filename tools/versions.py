@@ -32,7 +32,8 @@ def lowest(root: Path = ROOT) -> list[str]:
     """The lowest versions that pyproject.toml allows, each as a pin."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"]
-    asked = [*project["project"]["dependencies"], *extras["scale"]]
+    asked = project["project"]["dependencies"]
+    asked = [*asked, *extras["scale"], *extras["coding"]]
     found = []
     for requirement in map(Requirement, asked):
         [bound] = requirement.specifier
@@ -49,7 +50,7 @@ def make(name: str, pins: list[str], root: Path = ROOT) -> Path:
     python = place / ("Scripts/python.exe" if windows else "bin/python")
     asked = place / "pins.txt"
     asked.write_text("\n".join(pins))
-    what = ["-c", str(asked), "-e", f"{root}[scale,test]"]
+    what = ["-c", str(asked), "-e", f"{root}[scale,coding,test]"]
     install = [str(python), "-m", "pip", "install", "--quiet", *what]
     subprocess.run(install, check=True)
     return python
