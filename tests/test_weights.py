@@ -13,7 +13,11 @@ from utils.weights import load_weights
 
 CELLS = [
     ("set-up", ""),
-    ("", "import numpy as np\nfrom utils.scores import cut"),
+    (
+        "",
+        "import numpy as np\nfrom utils import scores\n"
+        "from utils.scores import cut",
+    ),
     ("", "SEED = 3\nWEIGHTS = 'tiny.npz'\nSTORED = dict(n=2)"),
     ("model", "def make_model(n=1):\n    return n"),
     ("", "print(make_model())"),

@@ -39,7 +39,10 @@ def weights_code(path: Path) -> str:
             node
             for node in tree.body
             if not isinstance(node, ast.ImportFrom)
-            or not str(node.module).startswith(JUDGING)
+            or not all(
+                f"{node.module}.{name.name}".startswith(JUDGING)
+                for name in node.names
+            )
         ]
     return fingerprint(map(ast.unparse, trees))
 
