@@ -26,6 +26,8 @@ import utils.plotting
 from importlib.util import find_spec
 if find_spec("jax"):  # it has no build for Macs with an Intel processor
     import jax, keras
+if find_spec("constriction"):  # it has none for Linux on ARM
+    import constriction
 """
 ELSEWHERE = {"prefix", "python", "root", "target", "user"}  # pip's settings
 
