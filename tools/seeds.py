@@ -2,7 +2,8 @@
 
 A lesson trains one seed. Where its constants name MORE_SEEDS, this trains
 with each of them, and once on half of the digits for the score of copies,
-and writes utils/scores/seeds.json, unless what is stored is of the same code.
+scores the network whose weights are stored, if there is one, and writes
+utils/scores/seeds.json, unless what is stored is of the same code.
 `make refresh` runs it; it takes minutes a training.
 
     python -m tools.seeds            the lessons whose code has changed
@@ -30,6 +31,7 @@ from utils.data import load_mnist, preprocess
 from utils.scores.board import SEEDS, Row, read_seeds
 from utils.scores.judge import JUDGE_SHA256
 from utils.scores.protocol import make_reference, score_model
+from utils.weights import load_weights
 
 
 def is_fresh(rows, code):
@@ -79,7 +81,23 @@ def rows_of_trainings(path, code) -> list[Row]:
             )
             rows.append(replace(row, code=code))
             print(*row.texts(), sep="  ", flush=True)
-    return rows
+    stored = score_stored(network, lesson, x, y, reference)
+    return rows + [replace(row, code=code) for row in stored]
+
+
+def score_stored(network, lesson, x, y, reference) -> list[Row]:
+    """Score the network whose weights are stored, if there is one: its lesson
+    neither trains it nor waits for its draws.
+    """
+    if "STORED" not in network:
+        return []
+    model = network["make_model"](**network["STORED"])
+    network["train"](model, x[:100], y[:100], epochs=1)  # makes its weights
+    load_weights(model, network["WEIGHTS"])
+    return [
+        score_model(f"{name}, stored", lesson, draw, reference)
+        for name, draw in row_draws(network, model, x, y).items()
+    ]
 
 
 @clean_settings()
