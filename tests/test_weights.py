@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tools import weights as tool
+from tools.networks import train_network, variants
 from utils import weights
 from utils.weights import load_weights
 
@@ -117,12 +118,14 @@ def test_the_network_that_is_stored_is_the_one_that_is_asked_for():
         ),
         "make_model": lambda grey=False: {"grey": grey},
         "train": lambda model, x, y, epochs: seen.append((x, y, epochs)),
-        "SEED": 3,
+        "EPOCHS": 2,
         "STORED": {"grey": True},
         "STORED_EPOCHS": 7,
     }
-    assert tool.train_stored(network, "x", "y") == {"grey": True}
-    assert seen == [3, ("x", "y", 7)]
+    for (options, epochs), grey in zip(variants(network), [0, 1], strict=True):
+        model = train_network(network, 3, "x", "y", epochs, options)
+        assert model == {"grey": grey}
+    assert seen == [3, ("x", "y", 2), 3, ("x", "y", 7)]
 
 
 def test_the_stored_weights_are_those_of_the_lessons():

@@ -70,6 +70,21 @@ def variants(network: dict[str, Any]) -> list[tuple[dict, int]]:
     return found
 
 
+def train_network(
+    network: dict[str, Any],
+    seed: int,
+    x: np.ndarray,
+    y: np.ndarray,
+    epochs: int,
+    options: dict,
+) -> Any:
+    """A network, made with some options and trained from a seed."""
+    network["keras"].utils.set_random_seed(seed)
+    model = network["make_model"](**options)
+    network["train"](model, x, y, epochs=epochs)
+    return model
+
+
 def digits_to_fit(network: dict[str, Any], y: np.ndarray) -> np.ndarray:
     """Indices of the training digits that a lesson fits its network to."""
     fit = np.arange(len(y))

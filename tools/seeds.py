@@ -22,6 +22,7 @@ from tools.networks import (
     find_networks,
     load_network,
     row_draws,
+    train_network,
     variants,
 )
 from tools.notebooks import model_sources
@@ -42,15 +43,6 @@ def is_fresh(rows, code):
     )
 
 
-def trained_draws(network, seed, x, y, epochs, options):
-    """Train a network; what draws for each of its rows, and the seconds."""
-    network["keras"].utils.set_random_seed(seed)
-    model, start = network["make_model"](**options), time.perf_counter()
-    network["train"](model, x, y, epochs=epochs)
-    seconds = time.perf_counter() - start
-    return row_draws(network, model, x, y), seconds
-
-
 def rows_of_trainings(path, code) -> list[Row]:
     """Train a lesson's network with each of its seeds, and once on half of
     the digits, in as many steps; score all its rows each time.
@@ -67,12 +59,12 @@ def rows_of_trainings(path, code) -> list[Row]:
         some = np.flatnonzero(half)
         plan.append(("half", network["SEED"], some, more, options))
     for name, seed, some, epochs, options in plan:
-        draws, seconds = trained_draws(
-            network, seed, x[some], y[some], epochs, options
-        )
-        for model, draw in draws.items():
+        digits, start = (x[some], y[some]), time.perf_counter()
+        model = train_network(network, seed, *digits, epochs, options)
+        seconds = time.perf_counter() - start
+        for title, draw in row_draws(network, model, *digits).items():
             row = score_model(
-                f"{model}, {name}",
+                f"{title}, {name}",
                 lesson,
                 draw,
                 reference,

@@ -21,7 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from tools.networks import digits_to_fit, find_networks, load_network
+from tools.networks import (
+    digits_to_fit,
+    find_networks,
+    load_network,
+    train_network,
+    variants,
+)
 from tools.notebooks import ROOT, model_sources, write_text
 from tools.settings import clean_settings
 from utils import weights
@@ -50,7 +56,7 @@ def weights_code(path: Path) -> str:
 def stored_networks(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
     """Each lesson with a stored network, and the name of its file."""
     for path in find_networks(root):
-        for source in model_sources(path)[:2]:
+        for source in model_sources(path):
             for node in ast.parse(source).body:
                 if isinstance(node, ast.Assign) and (
                     ast.unparse(node.targets[0]) == "WEIGHTS"
@@ -67,14 +73,6 @@ def stale_weights(root: Path = ROOT) -> Iterator[str]:
                 f"{name}: trained with another code; "
                 f"make refresh LESSON={path.name[:2]}"
             )
-
-
-def train_stored(network: dict[str, Any], x: np.ndarray, y: np.ndarray):
-    """The network that a lesson does not train, trained."""
-    network["keras"].utils.set_random_seed(network["SEED"])
-    model = network["make_model"](**network["STORED"])
-    network["train"](model, x, y, epochs=network["STORED_EPOCHS"])
-    return model
 
 
 def store_weights(model: Any, name: str, code: str) -> None:
@@ -109,8 +107,10 @@ def main(arguments):
             continue
         if not wanted or path.name[:2] in wanted:
             network, ((x, y), _) = load_network(path), load_mnist()
-            fit = digits_to_fit(network, y)
-            model = train_stored(network, preprocess(x[fit]), y[fit])
+            fit, seed = digits_to_fit(network, y), network["SEED"]
+            _, (options, epochs) = variants(network)
+            digits = preprocess(x[fit]), y[fit]
+            model = train_network(network, seed, *digits, epochs, options)
             store_weights(model, name, code)
 
 
