@@ -8,6 +8,7 @@ from nbformat.v4 import (
 )
 
 from tools import networks, notebooks
+from utils import lessons
 
 
 def cell(source, *tags):
@@ -57,7 +58,7 @@ def test_notebooks_of_each_kind_are_found(tmp_path):
 def test_model_sources_are_imports_constants_and_the_cells_tagged_so(tmp_path):
     path = tmp_path / "01_title.ipynb"
     notebooks.write(NOTEBOOK, path)
-    assert notebooks.model_sources(path) == [
+    assert lessons.model_sources(path) == [
         "import numpy",
         "SEED = 0",
         "def make_model(): ...",
@@ -67,7 +68,7 @@ def test_model_sources_are_imports_constants_and_the_cells_tagged_so(tmp_path):
 
 def test_model_sources_of_a_lesson_define_its_network():
     for path in networks.find_networks():
-        text = "\n".join(notebooks.model_sources(path))
+        text = "\n".join(lessons.model_sources(path))
         for name in networks.CONTRACT:
             assert f"def {name}(" in text, path.name
 

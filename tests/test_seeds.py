@@ -62,3 +62,27 @@ def test_each_network_is_trained_with_each_seed_and_on_half(
     assert {(row.lesson, row.code) for row in rows} == {(20, "code")}
     for row in rows:
         assert ("copies" in row.scores) == ("half" in row.model)
+
+
+def test_a_network_with_a_teacher_is_not_trained_on_half(monkeypatch):
+    """Its teacher has seen both halves, so that copies would not show."""
+    log, images, y = [], np.zeros((N, 28, 28), np.uint8), np.zeros(N, int)
+    network = fake_network(log) | {"TEACHER": "w.npz"}
+    for name, value in {
+        "load_network": lambda path: network,
+        "load_mnist": lambda: ((images, y), (images, y)),
+        "make_reference": lambda *digits: SimpleNamespace(half=y == 1),
+        "score_model": lambda name, lesson, *rest, **known: Row(
+            model=name,
+            lesson=lesson,
+            scores={},
+            samples="",
+            machine="",
+            judge="",
+        ),
+    }.items():
+        monkeypatch.setattr(seeds, name, value)
+    monkeypatch.setattr(Row, "texts", lambda row: [row.model])
+    rows = seeds.rows_of_trainings(Path("20_some.ipynb"), "code")
+    assert [row.model for row in rows] == ["two, seed 6"]
+    assert log == [6, (N, 2)]

@@ -18,6 +18,7 @@ STEPS = {  # models shown
     "mixtures of 10, no noise",
     "GAN",
     "mixtures of 100, no noise",
+    "flow matching, long",
 }
 GAP, SCALE, FADE = 4, 2, 4  # pixels, size of a pixel, frames in between
 

@@ -15,7 +15,9 @@ Among its constants are MODEL, the name of its row, SEED and EPOCHS, and where
 more trainings are wanted MORE_SEEDS, and N_VALIDATION, the digits set aside.
 Where the lesson reads the weights of a second network (`tools.weights`), they
 have STORED, the arguments that `make_model` takes for it, STORED_EPOCHS, and
-WEIGHTS, the name of the file. Nothing else of the lesson runs.
+WEIGHTS, the name of the file. A network that learns from an earlier lesson's
+weights has TEACHER, the name of their file: to train it on half of the digits
+would say nothing of copies. Nothing else of the lesson runs.
 """
 
 from collections.abc import Callable
@@ -25,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from tools.notebooks import ROOT, find_lessons, model_sources, read, tagged
+from tools.notebooks import ROOT, find_lessons, read, tagged
 from utils.data import validation_split
+from utils.lessons import model_sources
 
 CONTRACT = "make_model", "train", "sample"
 

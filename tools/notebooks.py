@@ -89,25 +89,3 @@ def stored_figure(notebook: NotebookNode, tag: str) -> bytes | None:
         if "image/png" in output.get("data", {})
     ]
     return base64.b64decode(figures[-1]) if figures else None
-
-
-def model_sources(path: Path) -> list[str]:
-    """Code that makes a lesson's network, without the rest of the lesson.
-
-    Parameters
-    ----------
-    path : Path
-        A lesson. After its set-up come a cell of imports and one of
-        constants; cells with the tag `model` define the network.
-
-    Returns
-    -------
-    list of str
-        Texts of these two cells and of those tagged `model`, in order.
-    """
-    notebook = read(path)
-    cells = code_cells(notebook)
-    first = cells.index(tagged(notebook, "set-up")[0]) + 1
-    chosen = cells[first : first + 2]
-    chosen += [c for c in cells[first + 2 :] if "model" in tags(c)]
-    return [cell.source for cell in chosen]

@@ -1,5 +1,6 @@
 """Rows of the scoreboard, from the stored outputs of the lessons."""
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,13 @@ from tools.notebooks import (
     ROOT,
     code_cells,
     find_lessons,
-    model_sources,
     read,
     read_lessons,
     stored_figure,
     tagged,
     tags,
 )
+from utils.lessons import NOTEBOOKS, model_sources
 from utils.scores.board import Row, Scoreboard, read_seeds
 from utils.scores.fingerprint import fingerprint
 from utils.scores.judge import JUDGE_SHA256
@@ -36,9 +37,26 @@ BRIEF = {  # rows of the short table in README
     "flow",
     "rows, two levels",
     "rows, 256 levels",
+    "flow matching",
+    "flow matching, long",
+    "flow matching, long, guided",
+    "flow matching, levels",
+    "one step",
     "memoriser",
     "real digits",
 }
+
+
+def with_loaded(sources: list[str]) -> list[str]:
+    """Some code, and the model cells of the lessons that it loads."""
+    found = list(sources)
+    for node in ast.walk(ast.parse("\n".join(sources))):
+        if isinstance(node, ast.Call) and (
+            ast.unparse(node.func) == "load_lesson"
+        ):
+            name = ast.literal_eval(node.args[0])
+            found += model_sources(NOTEBOOKS / f"{name}.ipynb")
+    return found
 
 
 def lesson_code(notebook: NotebookNode) -> str:
@@ -49,12 +67,12 @@ def lesson_code(notebook: NotebookNode) -> str:
             sources.append(cell.source)
         if "scoreboard" in tags(cell):
             break
-    return fingerprint(sources)
+    return fingerprint(with_loaded(sources))
 
 
 def network_code(path: Path) -> str:
     """Fingerprint of the code that trains a lesson's network."""
-    return fingerprint(model_sources(path))
+    return fingerprint(with_loaded(model_sources(path)))
 
 
 def own_rows(name: str, notebook: NotebookNode) -> list[dict]:

@@ -25,10 +25,10 @@ from tools.networks import (
     train_network,
     variants,
 )
-from tools.notebooks import model_sources
 from tools.scores import network_code, stored_rows
 from tools.settings import clean_settings
 from utils.data import load_mnist, preprocess
+from utils.lessons import model_sources
 from utils.scores.board import SEEDS, Row, read_seeds
 from utils.scores.judge import JUDGE_SHA256
 from utils.scores.protocol import make_reference, score_model
@@ -55,6 +55,8 @@ def rows_of_trainings(path, code) -> list[Row]:
     for options, epochs in variants(network):
         for s in network["MORE_SEEDS"]:
             plan.append((f"seed {s}", s, fit, epochs, options))
+        if "TEACHER" in network:  # which has seen both halves
+            continue
         more = round(epochs * len(fit) / half.sum())
         some = np.flatnonzero(half)
         plan.append(("half", network["SEED"], some, more, options))

@@ -28,10 +28,11 @@ from tools.networks import (
     train_network,
     variants,
 )
-from tools.notebooks import ROOT, model_sources, write_text
+from tools.notebooks import ROOT, write_text
 from tools.settings import clean_settings
 from utils import weights
 from utils.data import load_mnist, preprocess
+from utils.lessons import model_sources
 from utils.scores.fingerprint import fingerprint
 
 JUDGING = "utils.scores", "utils.weights"  # no part of a training
