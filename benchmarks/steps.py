@@ -13,7 +13,7 @@ WALKS = (  # steps, eta, w
     *((steps, 0.0, 1.0) for steps in (1, 2, 4, 8, 25, 100)),
     *((steps, 0.5, 1.0) for steps in (4, 8, 25, 100)),
     *((steps, 1.0, 1.0) for steps in (4, 8, 25, 100)),
-    *((25, 0.5, w) for w in (1.25, 1.5, 2.0, 3.0)),
+    *((20, 0.9, w) for w in (1.0, 1.25, 1.5, 2.0, 3.0)),  # the lesson's
 )
 
 

@@ -101,7 +101,7 @@ def test_guidance_goes_from_the_guess_without_a_digit_to_beyond(lesson, model):
 
 
 @pytest.mark.slow
-def test_the_cost_is_that_of_the_best_guess_and_noise_is_new(lesson, model):
+def test_each_digit_has_a_cost_and_each_call_new_noise(lesson, model):
     x = (np.random.default_rng(2).random((60, 784)) < 0.2).astype("float32")
     both = x, lesson["ONE_HOT"][np.arange(60) % 10]
     costs = [np.asarray(model(both)) for _ in range(2)]
