@@ -1,4 +1,19 @@
-"""What pytest tells at its end."""
+"""A browser for the tests that need one, and what pytest tells at its end."""
+
+import os
+
+import pytest
+
+from tools.browser import find_chromium, open_browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium; without one, tests are skipped, but not in CI."""
+    if find_chromium() is None and not os.environ.get("CI"):
+        pytest.skip("no Chromium here")
+    with open_browser() as opened:
+        yield opened
 
 
 def pytest_terminal_summary(terminalreporter):
