@@ -11,7 +11,6 @@ from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -73,11 +72,12 @@ def _opening(notebook: NotebookNode) -> Iterator[Slide]:
 def _body(notebook: NotebookNode) -> Iterator[Slide]:
     """What is tagged, and before it the head of its section."""
     section = shown = ""
-    for cell, below in pairwise(notebook.cells):
-        parts = _parts(cell) if cell.cell_type == "markdown" else []
-        if cell.cell_type == "code" and "slide" in tags(cell):
-            parts = [_figure(cell, below)]
-        for slide in parts:
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            found = [*_parts(cell)]
+        else:
+            found = [_figure(cell, notebook.cells[i + 1 :])]
+        for slide in found:
             if slide.kind == "section":
                 section = slide.text
             elif "slide" in tags(cell):
@@ -108,12 +108,17 @@ def _parts(cell):
 
 
 def _figure(cell, below):
-    """A figure or what is printed, and those sentences below that fit."""
+    """A figure, or what is printed, and what the text below says of it.
+
+    Where a section or another slide comes next, the alternative text says it.
+    """
     result = _result(cell)
-    text = _paragraphs(below)[0] if below.cell_type == "markdown" else "#"
-    if text.startswith("#"):  # the next section says nothing of this figure
-        text = result.get("alt", "")
-    return Slide("result", _brief(text), **result)
+    texts = ("slide" in tags(c) or c.cell_type == "markdown" for c in below)
+    after = next(c for c, text in zip(below, texts, strict=False) if text)
+    text = after.source if after.cell_type == "markdown" else "#"
+    first = re.split(r"\n\s*\n|\n- ", text.strip().removeprefix("- "))[0]
+    says = "" if first.startswith("#") else _brief(first)
+    return Slide("result", says or _brief(result.get("alt", "")), **result)
 
 
 def _closing(notebook: NotebookNode) -> Iterator[Slide]:
@@ -150,14 +155,15 @@ def _sentences(text):
 
 
 def _brief(text, words=BESIDE):
-    """The first sentences, at least one, and as many as fit."""
-    first, *others = _sentences(text)
-    for sentence in others:
-        longer = f"{first} {sentence}"
-        if len(longer.split()) > words or sentence.endswith(":"):
+    """The first sentences, as many as fit; none that leads to a formula."""
+    said = ""
+    for sentence in _sentences(text):
+        longer = f"{said} {sentence}".strip()
+        whole = re.search(r"[.?!][)*\"]*$", sentence)
+        if not whole or said and len(longer.split()) > words:
             break
-        first = longer
-    return first
+        said = longer
+    return said
 
 
 def _last_sentence(text):
@@ -165,7 +171,7 @@ def _last_sentence(text):
     *others, last = _sentences(text)
     if text.startswith("#"):
         return ""
-    return " ".join([*others[-1:], last]) if len(last.split()) < 6 else last
+    return " ".join([*others[-1:], last]) if len(last.split()) < 7 else last
 
 
 def _result(cell):
