@@ -253,7 +253,7 @@ def run_lessons(paths, chosen, refresh):
             print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
     finally:  # of what has run, when it is stopped
         there = {name: out / f"{name}.ipynb" for name in sorted(results)}
-        index = build_site(ROOT, there, results)
+        index = build_site(there, results, ROOT)
     print(f"Open {index.as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 
@@ -275,5 +275,7 @@ def main(arguments):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
+    except RuntimeError as error:  # of Sphinx
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("\nStopped.")

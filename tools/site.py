@@ -16,12 +16,15 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from html import escape
+from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import yaml
 from nbformat import NotebookNode
+from PIL import Image, ImageDraw, ImageFont
 
 from tools.notebooks import (
     ROOT,
@@ -93,22 +96,20 @@ def launch_row(badges: str, page: str, seconds: float | None) -> str:
     up = "../" * page.count("/")
     links = []
     if seconds is not None:
-        name = posixpath.basename(page)
+        href = f"{up}lite/notebooks/index.html?path={posixpath.basename(page)}"
         took = f", {seconds:.0f} s" if seconds else ""
-        links.append((f"{up}lite/notebooks/index.html?path={name}", "lite"))
-        links[-1] += (f"Run in this page{took}",)
+        links.append(
+            f'<a class="lite" href="{href}">Run in this page{took}</a>'
+        )
     for host, name in [("mybinder", "Binder"), ("colab", "Colab")]:
         if found := re.search(rf"\((https://{host}[^)]*)\)", badges):
-            links.append((found[1], "", f"Open in {name}"))
-    links.append((f"{up}notebooks/{page}", "download", "Download"))
-    if found := re.search(r"[(]https://colab[^)]*/github/([^)]*)", badges):
-        links.append((f"https://github.com/{found[1]}", "", "Source"))
-    row = [
-        f'<a href="{escape(href)}" class="{kind}"'
-        f"{' download' if kind == 'download' else ''}>{escape(text)}</a>"
-        for href, kind, text in links
-    ]
-    return f'<p class="launch">{" ".join(row)}</p>'
+            href = escape(found[1])
+            links.append(f'<a href="{href}">Open in {name}</a>')
+    links.append(f'<a href="{up}notebooks/{page}" download>Download</a>')
+    if found := re.search(r"\(https://colab[^)]*/github/([^)]*)\)", badges):
+        href = escape(f"https://github.com/{found[1]}")
+        links.append(f'<a href="{href}">Source</a>')
+    return f'<p class="launch">{" ".join(links)}</p>'
 
 
 def failed(error: str) -> str:
@@ -145,7 +146,7 @@ def prepare(
 def takes(notebook: NotebookNode) -> str:
     """What a lesson says that it takes, as in "about 10 seconds, 600 MB"."""
     text = notebook.cells[1].source.split("**You need**")[-1]
-    time = re.findall(r"\w+ (?:seconds|minutes)(?! to read)", text)
+    time = re.findall(r"\w+ (?:seconds|minutes)(?!\s+to\s+read)", text)
     memory = re.findall(r"[\d.]+ [MG]B", text)
     return ", ".join([f"about {t}" for t in time[:1]] + memory[:1])
 
@@ -220,14 +221,19 @@ def scoreboard(text: str, names: list[str]) -> str:
         lambda row: f"| [{row[1]}]({lessons[int(row[2])]}) | {row[2]} |",
         text,
     )
-    return text.replace(
+    text = text.replace(
         "<!-- scoreboard -->",
         "Press the head of a column to sort by it.\n\n{.sortable}",
     )
+    wide = "html_theme.sidebar_secondary.remove: true"
+    return f"---\n{wide}\n---\n\n{text}"
 
 
 def sources(
-    root: Path, there: Mapping[str, Path], results: Results
+    root: Path,
+    there: Mapping[str, Path],
+    results: Results,
+    in_page: Mapping[str, float],
 ) -> dict[str, bytes]:
     """What Sphinx reads, by path.
 
@@ -239,6 +245,8 @@ def sources(
         Notebooks with outputs, by name; only these have a page.
     results : dict
         Of `tools.run`, by name.
+    in_page : dict
+        Seconds that a lesson takes in the page, by name.
     """
     facts = read_project(root)
     paths = {path.stem: path for path in find_lessons(root)}
@@ -268,6 +276,11 @@ def sources(
         for name in tasks
     }
     pages |= {f"notebooks/{name}": name for name in pictures}
+    play = {
+        f"site/play/{path.name}": f"play/{path.name}"
+        for path in sorted((root / "site" / "play").glob("*.md"))
+    }
+    pages |= play
     if tasks:
         pages["notebooks/exercises"] = "exercises/index.md"
 
@@ -281,7 +294,6 @@ def sources(
                 cell.source = led(cell.source, file).decode()
         return as_text(page).encode()
 
-    in_page = seconds_in_page(root)
     files = dict(pictures)
     for name, notebook in notebooks.items():
         error = results.get(name, {}).get("error", "")
@@ -292,10 +304,10 @@ def sources(
         file = f"notebooks/exercises/{name}.ipynb"
         files[f"exercises/{name}.ipynb"] = shown(read(path), file)
     for file, page in documents.items():
-        text = (root / file).read_text("utf-8")
+        text = without_navigation((root / file).read_text("utf-8"))
         if page == "scoreboard.md":
             text = scoreboard(text, list(paths))
-        files[page] = led(without_navigation(text), file)
+        files[page] = led(text, file)
     if (root / "CITATION.cff").exists():
         files["cite.md"] = citation(root).encode()
     if tasks:
@@ -309,18 +321,16 @@ def sources(
             led(text, "TEACHING.md").replace(b"](exercises/", b"](")
             + f"\n{links}\n".encode()
         )
-    play = [path for path in sorted((SITE / "play").glob("*.md"))]
-    for path in play:
-        files[f"play/{path.name}"] = path.read_bytes()
+    for file in play:
+        files[pages[file]] = led((root / file).read_text("utf-8"), file)
 
     text = (SITE / "index.md").read_text("utf-8")
     text = text.replace("<!-- lessons -->", lesson_list(paths, there, results))
-    about = ["teaching.md", "cite.md", "changes.md"]
     groups = {
         "Lessons": [f"{name}.ipynb" for name in there],
-        "To look up": ["notation.md", "scoreboard.md"],
-        "To do": ["exercises/index.md", *(f"play/{p.name}" for p in play)],
-        "About": about,
+        "Practise": ["exercises/index.md", *play.values()],
+        "Look up": ["notation.md", "scoreboard.md"],
+        "About": ["teaching.md", "cite.md", "changes.md"],
     }
     parts = [
         contents(caption, kept)
@@ -336,13 +346,13 @@ def without_navigation(text: str) -> str:
     return re.sub(r"\A(# .*\n)\n\[Contents\].*\n", r"\1", text)
 
 
-def seconds_in_page(root: Path) -> dict[str, float]:
-    """Seconds of each lesson that runs in the page; none if it is not built."""
-    if not (root / "build" / "site" / "lite").exists():
+def seconds_in_page(lite: Path) -> dict[str, float]:
+    """Seconds of each lesson that runs in the page, 0 if not measured."""
+    if not lite.exists():
         return {}
-    measured = SITE / "lite.json"
-    names = [p.stem for p in find_lessons(root) if p.name < "06"]
-    known = json.loads(measured.read_text()) if measured.exists() else {}
+    file = SITE / "lite.json"
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    names = [path.stem for path in find_lessons() if path.name < "06"]
     return {name: known.get(name, 0) for name in names}
 
 
@@ -360,45 +370,86 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def build_site(
-    root: Path = ROOT,
     there: Mapping[str, Path] | None = None,
     results: Results | None = None,
+    root: Path = ROOT,
+    build: Path | None = None,
 ) -> Path:
     """Build the site in root/build/site; path of its first page.
 
     Parameters
     ----------
-    root : Path
-        Of the project.
     there : dict, optional
         Notebooks with outputs, by name: those that have a page. The stored
         ones by default.
     results : dict, optional
         Of `tools.run`, by name.
+    root : Path, optional
+        Of the project.
+    build : Path, optional
+        Another folder than root/build.
 
     Raises
     ------
     RuntimeError
-        If Sphinx warns or fails; the message is what it says.
+        If Sphinx warns or fails; the message is what it says. After mere
+        warnings the pages are there.
     """
-    build, out = root / "build", root / "build" / "site"
     if there is None:
         there = {path.stem: path for path in find_lessons(root)}
-    files = sources(root, there, results or {})
+    build = build or root / "build"
+    out = build / "site"
+    in_page = seconds_in_page(out / "lite")
+    files = sources(root, there, results or {}, in_page)
     write_files(files, build / "pages")
-    notebooks = {f"{name}.ipynb": p.read_bytes() for name, p in there.items()}
-    for name in files:
-        if name.startswith("exercises/0") or name.startswith("exercises/1"):
-            notebooks[name] = (root / "notebooks" / name).read_bytes()
-    write_files(notebooks, out / "notebooks")
-    made = {Path(name).with_suffix(".html").as_posix() for name in files}
+    write_files(downloads(root, there, files), out / "notebooks")
     for page in [*out.glob("*.html"), *out.glob("exercises/*.html")]:
-        name = page.relative_to(out).as_posix()
-        if name not in made | {"search.html", "genindex.html"}:
-            page.unlink()
+        page.unlink()  # of a lesson that is not there any more
     copy_mathjax(out / "_static" / "mathjax")
+    (out / "card.png").write_bytes(draw_card(root))
+    if any(name.startswith("play/") for name in files):
+        write_data(out / "_static" / "play")
     run_sphinx(build / "pages", out, build / "doctrees")
+    for path in [*out.rglob("*.map"), out / "_static/scripts/fontawesome.js"]:
+        path.unlink(missing_ok=True)  # no page asks for them
     return out / "index.html"
+
+
+def downloads(
+    root: Path, there: Mapping[str, Path], files: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The notebooks behind the pages, as they are."""
+    kept = {f"{name}.ipynb": path.read_bytes() for name, path in there.items()}
+    for name in files:
+        if name.startswith("exercises/") and name.endswith(".ipynb"):
+            kept[name] = (root / "notebooks" / name).read_bytes()
+    return kept
+
+
+def draw_card(root: Path) -> bytes:
+    """PNG file of 1200 x 630 pixels that links to the site show."""
+    card = Image.new("L", (1200, 630), 255)
+    words = "A Gentle Introduction\nto Generative Modelling"
+    font = ImageFont.load_default(64)
+    ImageDraw.Draw(card).text((80, 50), words, font=font, fill=0)
+    climb = root / "notebooks" / "climb.png"
+    if climb.exists():  # its first digits, some between, and its last
+        with Image.open(climb) as frames:
+            count = getattr(frames, "n_frames", 1)
+            for row in range(3):
+                frames.seek(row * (count - 1) // 2)
+                size = 1040, 1040 * frames.height // frames.width
+                picture = frames.convert("L").resize(size)
+                card.paste(picture, (80, 215 + 135 * row))
+    file = BytesIO()
+    card.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def write_data(folder: Path) -> None:
+    """Write the data of the pages to play with."""
+    if find_spec("tools.play"):
+        import_module("tools.play").write_data(folder)
 
 
 def copy_mathjax(out: Path) -> None:
@@ -433,6 +484,9 @@ def run_sphinx(pages: Path, out: Path, doctrees: Path) -> None:
 
 def main() -> None:
     """Build the site of the stored notebooks, and name its first page."""
+    if find_spec("tools.lite"):
+        lite = import_module("tools.lite")
+        lite.build_lite(ROOT / "build" / "site" / "lite")
     print(f"Open {build_site().as_uri()}")
 
 
