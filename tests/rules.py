@@ -26,6 +26,7 @@ TAGS = {
     "model",
     "knob",
     "raises-exception",
+    "slide",
 }
 
 

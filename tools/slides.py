@@ -167,11 +167,12 @@ def _brief(text, words=BESIDE):
 
 
 def _last_sentence(text):
-    """The last sentence; with the one before if it says next to nothing."""
-    *others, last = _sentences(text)
+    """The last sentence; with the one before it, where both are short."""
     if text.startswith("#"):
         return ""
-    return " ".join([*others[-1:], last]) if len(last.split()) < 7 else last
+    *_, two, last = ["", *_sentences(text)]
+    both = f"{two} {last}".strip()
+    return both if len(last.split()) < 7 and len(both.split()) < 25 else last
 
 
 def _result(cell):
