@@ -252,3 +252,5 @@ def test_a_deck_can_be_printed(browser, decks):
     page.wait_for_selector(".pdf-page")
     n = len(make_slides(read(LESSONS[0])))
     assert page.locator(".pdf-page").count() == n
+    box = page.locator("h1").bounding_box()  # in the middle, as on the screen
+    assert box["x"] == 60 and box["y"] > 200

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters import markdown2html
@@ -170,9 +171,9 @@ def _last_sentence(text):
     """The last sentence; with the one before it, where both are short."""
     if text.startswith("#"):
         return ""
-    *_, two, last = ["", *_sentences(text)]
-    both = f"{two} {last}".strip()
-    return both if len(last.split()) < 7 and len(both.split()) < 25 else last
+    both = _sentences(text)[-2:]
+    short = len(both[-1].split()) < 7 and len(" ".join(both).split()) < 25
+    return " ".join(both) if short else both[-1]
 
 
 def _result(cell):
@@ -223,7 +224,7 @@ def write_slides(out: Path, root: Path = ROOT) -> list[Path]:
     shutil.copy(source / "slides.css", out)
     page = Environment(loader=FileSystemLoader(source), autoescape=True)
     page.filters["html"] = as_html
-    decks = []
+    decks: list[dict[str, Any]] = []
     for name, notebook in read_lessons(root).items():
         deck = {"title": title(notebook), "slides": make_slides(notebook)}
         text = page.get_template("deck.html.j2").render(deck)
