@@ -20,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from tools.climb import FADE
 from tools.notebooks import ROOT, find_lessons
 from tools.pages import SITE, Results, sources
 
@@ -147,14 +148,13 @@ def draw_card(root: Path) -> bytes:
     font = ImageFont.load_default(64)
     ImageDraw.Draw(card).text((80, 50), words, font=font, fill=0)
     climb = root / "notebooks" / "climb.png"
-    if climb.exists():  # its first digits, some between, and its last
+    if climb.exists():
         with Image.open(climb) as frames:
-            count = getattr(frames, "n_frames", 1)
-            for row in range(3):
-                frames.seek(row * (count - 1) // 2)
-                size = 1040, 1040 * frames.height // frames.width
-                picture = frames.convert("L").resize(size)
-                card.paste(picture, (80, 215 + 135 * row))
+            stills = range(1, frames.n_frames, FADE)  # type: ignore[attr-defined]
+            for row in range(3):  # the first, one between, the last
+                frames.seek(stills[row * (len(stills) - 1) // 2])
+                digits = frames.convert("L").crop((0, 0, frames.width, 66))
+                card.paste(digits.resize((1040, 106)), (80, 225 + 128 * row))
     file = BytesIO()
     card.save(file, "PNG", optimize=True)
     return file.getvalue()
