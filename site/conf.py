@@ -24,6 +24,8 @@ html_theme_options = {
     "toc_title": "On this page",
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "footer_content_items": ["extra-footer"],
+    "extra_footer": "Code: MIT. Text: CC BY 4.0. Digits: CC BY-SA 3.0.",
     "search_bar_text": "Search the lessons",
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
@@ -47,7 +49,17 @@ def describe(app, pagename, templatename, context, doctree):
         context["card"] = context["pathto"]("card.png", 1)
 
 
+def name_toggles(app, pagename, templatename, context, doctree):
+    """Give a name to what opens a branch of the side bar: it has an icon."""
+    draw = context["generate_toctree_html"]
+    named = '<summary aria-label="The pages below">'
+    context["generate_toctree_html"] = lambda *args, **options: str(
+        draw(*args, **options)
+    ).replace("<summary>", named)
+
+
 def setup(app):
     """Connect it to Sphinx."""
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", name_toggles, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

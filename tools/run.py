@@ -253,8 +253,8 @@ def run_lessons(paths, chosen, refresh):
             print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
     finally:  # of what has run, when it is stopped
         there = {name: out / f"{name}.ipynb" for name in sorted(results)}
-        index = build_site(there, results, ROOT)
-    print(f"Open {index.as_uri()}")
+        print("the site", flush=True)
+        print(f"Open {build_site(there, results, ROOT).as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 
 

@@ -2,348 +2,27 @@
 
     python -m tools.site            of the stored ones, without running any
 
-`write_sources` writes what Sphinx reads, notebooks and Markdown, to
-build/pages; `site/` has settings, styles and what is written by hand.
+`tools.pages` makes what Sphinx reads, in build/pages; `site/` has settings,
+styles and what is written by hand.
 """
 
-import copy
 import json
 import os
-import posixpath
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from html import escape
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import yaml
-from nbformat import NotebookNode
 from PIL import Image, ImageDraw, ImageFont
 
-from tools.notebooks import (
-    ROOT,
-    as_text,
-    find_lessons,
-    find_solutions,
-    question,
-    read,
-    stored_figure,
-    student_version,
-    tags,
-    title,
-)
-from tools.project import read_project
-from tools.sync import exercise_table
-
-SITE = ROOT / "site"
-DOCUMENTS = {
-    "notebooks/notation.md": "notation.md",
-    "notebooks/scoreboard.md": "scoreboard.md",
-    "TEACHING.md": "teaching.md",
-    "CHANGELOG.md": "changes.md",
-}
-LINK = re.compile(
-    r"(!?)(\[[^][]*\])\(([\w./-]*[./][\w./-]*)(#[^)\s]*)?\)"  # no address
-)
-Facts = Mapping[str, str]
-Results = Mapping[str, Mapping[str, Any]]
-
-
-def lead_links(text: str, file: str, pages: Facts, facts: Facts) -> str:
-    """Lead links in Markdown to pages, and others to the repository.
-
-    Parameters
-    ----------
-    text : str
-    file : str
-        Where it stands, from the root of the project.
-    pages : dict
-        What is on the site: from the path of a file to that of its page.
-    facts : dict
-        Of `read_project`.
-    """
-
-    def lead(link):
-        image, words, target, anchor = link.groups(default="")
-        path = posixpath.join(posixpath.dirname(file), target)
-        path = posixpath.normpath(path)
-        if path in pages:
-            here = posixpath.dirname(pages[file])
-            target = posixpath.relpath(pages[path], here or ".")
-            # anchors of Jupyter keep capitals and commas
-            anchor = re.sub(r"[^\w#-]", "", anchor.lower())
-        elif image:  # a lesson that failed may have no picture
-            return ""
-        else:
-            target = f"{facts['url']}/blob/{facts['tag']}/{path}"
-        return f"{image}{words}({target}{anchor})"
-
-    return LINK.sub(lead, text)
-
-
-def launch_row(badges: str, page: str, seconds: float | None) -> str:
-    """Links that open a notebook elsewhere, made of its line of badges.
-
-    `seconds` says how long it takes in the page: 0 if that is not known, None
-    if it does not run there.
-    """
-    up = "../" * page.count("/")
-    links = []
-    if seconds is not None:
-        href = f"{up}lite/notebooks/index.html?path={posixpath.basename(page)}"
-        took = f", {seconds:.0f} s" if seconds else ""
-        links.append(
-            f'<a class="lite" href="{href}">Run in this page{took}</a>'
-        )
-    for host, name in [("mybinder", "Binder"), ("colab", "Colab")]:
-        if found := re.search(rf"\((https://{host}[^)]*)\)", badges):
-            href = escape(found[1])
-            links.append(f'<a href="{href}">Open in {name}</a>')
-    links.append(f'<a href="{up}notebooks/{page}" download>Download</a>')
-    if found := re.search(r"\(https://colab[^)]*/github/([^)]*)\)", badges):
-        href = escape(f"https://github.com/{found[1]}")
-        links.append(f'<a href="{href}">Source</a>')
-    return f'<p class="launch">{" ".join(links)}</p>'
-
-
-def failed(error: str) -> str:
-    """A paragraph that says where a lesson failed."""
-    return f'<p class="failed">This lesson failed in {escape(error)}</p>'
-
-
-def prepare(
-    notebook: NotebookNode, page: str, seconds: float | None, error: str
-) -> NotebookNode:
-    """A notebook as Sphinx shows it.
-
-    Its badges become a row of links and its set-up cell folds; the alternative
-    text of each figure moves to where myst-nb looks for it.
-    """
-    notebook = copy.deepcopy(notebook)
-    first = notebook.cells[0]
-    heading, *rest = first.source.split("\n\n")
-    parts = [heading, launch_row(rest[0] if rest else "", page, seconds)]
-    first.source = "\n\n".join(parts + [failed(error)] * bool(error))
-    for cell in notebook.cells:
-        if "set-up" in tags(cell):
-            cell.metadata["tags"] = ["set-up", "hide-input"]
-            cell.metadata["mystnb"] = {
-                "code_prompt_show": "Show the set-up cell",
-                "code_prompt_hide": "Hide the set-up cell",
-            }
-        for out in cell.get("outputs", []):
-            if alt := out.get("metadata", {}).get("image/png", {}).get("alt"):
-                cell.metadata["mystnb"] = {"image": {"alt": alt}}
-    return notebook
-
-
-def takes(notebook: NotebookNode) -> str:
-    """What a lesson says that it takes, as in "about 10 seconds, 600 MB"."""
-    text = notebook.cells[1].source.split("**You need**")[-1]
-    time = re.findall(r"\w+ (?:seconds|minutes)(?!\s+to\s+read)", text)
-    memory = re.findall(r"[\d.]+ [MG]B", text)
-    return ", ".join([f"about {t}" for t in time[:1]] + memory[:1])
-
-
-def lesson_list(
-    paths: Mapping[str, Path], there: Mapping[str, Path], results: Results
-) -> str:
-    """The lessons on the first page: picture, question, how far it is."""
-    parts = []
-    for name, path in paths.items():
-        notebook = read(there.get(name, path))
-        heading, state = f"**{title(notebook)}**", "not run yet"
-        opening = notebook.cells[1].source
-        pictures = re.findall(r"!(\[[^]]*\])\((pictures/[^)]*)\)", opening)
-        lines = []
-        if name in there:
-            heading = f"[{heading}](notebooks/{name}.ipynb)"
-            result = results.get(name, {})
-            state = takes(notebook)
-            if "error" in result:
-                state = failed(result["error"])
-            elif result:
-                state = f"{result['seconds']} s, {result['peak_mb'] or '?'} MB"
-            lines = [f"!{alt}(notebooks/{file})" for alt, file in pictures]
-        body = "\n\n".join([*lines[:1], heading, question(notebook), state])
-        parts.append(f"````{{container}} lesson\n{body}\n````")
-    return "\n\n".join(parts)
-
-
-def contents(caption: str, pages: list[str]) -> str:
-    """A hidden table of contents: the side bar, previous and next."""
-    names = "\n".join(pages)
-    return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{names}\n```"
-
-
-def citation(root: Path) -> str:
-    """CITATION.cff as a sentence and as a BibTeX entry."""
-    path = root / "CITATION.cff"
-    facts = yaml.safe_load(path.read_text("utf-8"))
-    authors = " and ".join(
-        author.get("name")
-        or f"{author['given-names']} {author['family-names']}"
-        for author in facts["authors"]
-    )
-    year = facts["date-released"][:4]
-    url = facts["repository-code"]
-    return f"""\
-# How to cite
-
-{facts["message"]}
-
-> {authors} ({year}). *{facts["title"]}*, version {facts["version"]}.
-> <{url}>
-
-```bibtex
-@software{{gentle_generative_modelling,
-  title = {{{facts["title"]}}},
-  author = {{{{{authors}}}}},
-  year = {{{year}}},
-  version = {{{facts["version"]}}},
-  url = {{{url}}}
-}}
-```
-"""
-
-
-def scoreboard(text: str, names: list[str]) -> str:
-    """The scoreboard with each model led to its lesson, for sorting."""
-    lessons = {int(name[:2]): f"{name}.ipynb" for name in names}
-    text = re.sub(
-        r"(?m)^\| ([^|]+) \| (\d+) \|",
-        lambda row: f"| [{row[1]}]({lessons[int(row[2])]}) | {row[2]} |",
-        text,
-    )
-    text = text.replace(
-        "<!-- scoreboard -->",
-        "Press the head of a column to sort by it.\n\n{.sortable}",
-    )
-    wide = "html_theme.sidebar_secondary.remove: true"
-    return f"---\n{wide}\n---\n\n{text}"
-
-
-def sources(
-    root: Path,
-    there: Mapping[str, Path],
-    results: Results,
-    in_page: Mapping[str, float],
-) -> dict[str, bytes]:
-    """What Sphinx reads, by path.
-
-    Parameters
-    ----------
-    root : Path
-        Of the project.
-    there : dict
-        Notebooks with outputs, by name; only these have a page.
-    results : dict
-        Of `tools.run`, by name.
-    in_page : dict
-        Seconds that a lesson takes in the page, by name.
-    """
-    facts = read_project(root)
-    paths = {path.stem: path for path in find_lessons(root)}
-    notebooks = {name: read(path) for name, path in there.items()}
-    tasks = {
-        path.stem: student_version(path)
-        for path in find_solutions(root)
-        if path.stem in there and student_version(path).exists()
-    }
-    pictures = {
-        f"pictures/{name}.png": figure
-        for name, notebook in notebooks.items()
-        if (figure := stored_figure(notebook, "picture"))
-    }
-    for name in ["climb.png", "scoreboard.png"]:
-        if (root / "notebooks" / name).exists():
-            pictures[name] = (root / "notebooks" / name).read_bytes()
-    documents = {
-        file: page
-        for file, page in DOCUMENTS.items()
-        if (root / file).exists()
-    }
-    pages = {"README.md": "index.md", "CITATION.cff": "cite.md"} | documents
-    pages |= {f"notebooks/{name}.ipynb": f"{name}.ipynb" for name in there}
-    pages |= {
-        f"notebooks/exercises/{name}.ipynb": f"exercises/{name}.ipynb"
-        for name in tasks
-    }
-    pages |= {f"notebooks/{name}": name for name in pictures}
-    play = {
-        f"site/play/{path.name}": f"play/{path.name}"
-        for path in sorted((root / "site" / "play").glob("*.md"))
-    }
-    pages |= play
-    if tasks:
-        pages["notebooks/exercises"] = "exercises/index.md"
-
-    def led(text, file):
-        return lead_links(text, file, pages, facts).encode()
-
-    def shown(notebook, file, seconds=None, error=""):
-        page = prepare(notebook, pages[file], seconds, error)
-        for cell in page.cells:
-            if cell.cell_type == "markdown":
-                cell.source = led(cell.source, file).decode()
-        return as_text(page).encode()
-
-    files = dict(pictures)
-    for name, notebook in notebooks.items():
-        error = results.get(name, {}).get("error", "")
-        file = f"notebooks/{name}.ipynb"
-        seconds = in_page.get(name)
-        files[f"{name}.ipynb"] = shown(notebook, file, seconds, error)
-    for name, path in tasks.items():
-        file = f"notebooks/exercises/{name}.ipynb"
-        files[f"exercises/{name}.ipynb"] = shown(read(path), file)
-    for file, page in documents.items():
-        text = without_navigation((root / file).read_text("utf-8"))
-        if page == "scoreboard.md":
-            text = scoreboard(text, list(paths))
-        files[page] = led(text, file)
-    if (root / "CITATION.cff").exists():
-        files["cite.md"] = citation(root).encode()
-    if tasks:
-        table = exercise_table(
-            [path for path in find_solutions(root) if path.stem in tasks]
-        )
-        text = (SITE / "exercises.md").read_text("utf-8")
-        text = text.replace("<!-- exercises -->", table)
-        links = contents("Exercises", list(tasks))
-        files["exercises/index.md"] = (
-            led(text, "TEACHING.md").replace(b"](exercises/", b"](")
-            + f"\n{links}\n".encode()
-        )
-    for file in play:
-        files[pages[file]] = led((root / file).read_text("utf-8"), file)
-
-    text = (SITE / "index.md").read_text("utf-8")
-    text = text.replace("<!-- lessons -->", lesson_list(paths, there, results))
-    groups = {
-        "Lessons": [f"{name}.ipynb" for name in there],
-        "Practise": ["exercises/index.md", *play.values()],
-        "Look up": ["notation.md", "scoreboard.md"],
-        "About": ["teaching.md", "cite.md", "changes.md"],
-    }
-    parts = [
-        contents(caption, kept)
-        for caption, group in groups.items()
-        if (kept := [page for page in group if page in files])
-    ]
-    files["index.md"] = led("\n\n".join([text, *parts]), "README.md")
-    return files
-
-
-def without_navigation(text: str) -> str:
-    """Markdown without the line below its title that leads elsewhere."""
-    return re.sub(r"\A(# .*\n)\n\[Contents\].*\n", r"\1", text)
+from tools.climb import FADE
+from tools.notebooks import ROOT, find_lessons
+from tools.pages import SITE, Results, sources
 
 
 def seconds_in_page(lite: Path) -> dict[str, float]:
@@ -403,15 +82,16 @@ def build_site(
     files = sources(root, there, results or {}, in_page)
     write_files(files, build / "pages")
     write_files(downloads(root, there, files), out / "notebooks")
-    for page in [*out.glob("*.html"), *out.glob("exercises/*.html")]:
-        page.unlink()  # of a lesson that is not there any more
+    for name in ["_images", "_static", "exercises", "play"]:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for page in out.glob("*.html"):  # may be of a lesson that has gone
+        page.unlink()
     copy_mathjax(out / "_static" / "mathjax")
     (out / "card.png").write_bytes(draw_card(root))
     if any(name.startswith("play/") for name in files):
         write_data(out / "_static" / "play")
     run_sphinx(build / "pages", out, build / "doctrees")
-    for path in [*out.rglob("*.map"), out / "_static/scripts/fontawesome.js"]:
-        path.unlink(missing_ok=True)  # no page asks for them
+    slim(out)
     return out / "index.html"
 
 
@@ -426,6 +106,41 @@ def downloads(
     return kept
 
 
+def slim(out: Path) -> None:
+    """Take out of the theme what no page uses: 0.3 MB a page, 4 MB in all."""
+    static = out / "_static"
+    for path in [*static.rglob("*.map"), static / "scripts/fontawesome.js"]:
+        path.unlink()
+    shutil.rmtree(static / "vendor" / "fontawesome")
+    using = [
+        path for kind in ["html", "js"] for path in out.rglob(f"*.{kind}")
+    ]
+    names = set()
+    for path in using:
+        if not path.is_relative_to(out / "lite"):
+            names |= set(re.findall(r"[\w-]+", path.read_text("utf-8")))
+    for path in static.rglob("*.css"):
+        text = path.read_text("utf-8")
+        path.write_text(keep_rules(text, names), "utf-8", newline="\n")
+
+
+def keep_rules(css: str, names: set[str]) -> str:
+    """A style sheet without the rules for classes that are not in `names`."""
+
+    def used(selector):
+        while selector != (bare := re.sub(r"\([^()]*\)", "", selector)):
+            selector = bare  # without :not(.name)
+        return all(name in names for name in re.findall(r"\.([\w-]+)", bare))
+
+    def keep(rule):
+        selectors = re.split(r",(?![^()]*\))", rule[1])
+        kept = ",".join(filter(used, selectors))
+        return f"{kept}{{{rule[2]}}}" if kept else ""
+
+    css = re.sub(r"(?s)/\*.*?\*/", "", css)
+    return re.sub(r"([^{};]+)\{([^{}]*)\}", keep, css)
+
+
 def draw_card(root: Path) -> bytes:
     """PNG file of 1200 x 630 pixels that links to the site show."""
     card = Image.new("L", (1200, 630), 255)
@@ -433,14 +148,13 @@ def draw_card(root: Path) -> bytes:
     font = ImageFont.load_default(64)
     ImageDraw.Draw(card).text((80, 50), words, font=font, fill=0)
     climb = root / "notebooks" / "climb.png"
-    if climb.exists():  # its first digits, some between, and its last
+    if climb.exists():
         with Image.open(climb) as frames:
-            count = getattr(frames, "n_frames", 1)
-            for row in range(3):
-                frames.seek(row * (count - 1) // 2)
-                size = 1040, 1040 * frames.height // frames.width
-                picture = frames.convert("L").resize(size)
-                card.paste(picture, (80, 215 + 135 * row))
+            stills = range(1, frames.n_frames, FADE)  # type: ignore[attr-defined]
+            for row in range(3):  # the first, one between, the last
+                frames.seek(stills[row * (len(stills) - 1) // 2])
+                digits = frames.convert("L").crop((0, 0, frames.width, 66))
+                card.paste(digits.resize((1040, 106)), (80, 225 + 128 * row))
     file = BytesIO()
     card.save(file, "PNG", optimize=True)
     return file.getvalue()
