@@ -12,7 +12,8 @@ unexport PYTHONSAFEPATH # Python would not find tools/
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run site refresh lab check test bench judge course sync lock
+.PHONY: help setup run site refresh lab check test bench judge slides \
+  pdf course sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,12 @@ bench: setup ## time our code against what a reader would use instead
 
 judge: setup ## train the judge of the scores anew; each score changes with it
 	@$(VENV) -m tools.make_judge
+
+slides: setup ## make slides of each lesson in build/slides
+	@$(VENV) -m tools.slides
+
+pdf: setup ## print all of the site as one PDF, in build
+	@$(VENV) -m tools.pdf
 
 course: setup ## make an nbgrader course in build/course
 	@$(VENV) -m tools.exercises --course
