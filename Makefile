@@ -12,7 +12,8 @@ unexport PYTHONSAFEPATH # Python would not find tools/
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run refresh lab check test bench judge course sync lock
+.PHONY: help setup run refresh lab check test bench judge course questions \
+  sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,9 @@ judge: setup ## train the judge of the scores anew; each score changes with it
 
 course: setup ## make an nbgrader course in build/course
 	@$(VENV) -m tools.exercises --course
+
+questions: setup ## make quizzes of Check yourself in build/questions
+	@$(VENV) -m tools.questions
 
 sync: setup ## write badges, navigation, tables, student versions anew
 	@$(VENV) -m tools.sync
