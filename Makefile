@@ -12,8 +12,8 @@ unexport PYTHONSAFEPATH # Python would not find tools/
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run refresh lab check test bench judge course questions \
-  sync lock
+.PHONY: help setup run site refresh lab check test bench judge course slides \
+  pdf questions sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,11 @@ setup:     ## make .venv with all that is needed, once
 	done; \
 	"$${p:-python3}" tools/setup.py
 
-run: setup ## execute the lessons, make pages in build/lessons; one: LESSON=05
+run: setup ## execute the lessons, build the site in build/site; one: LESSON=05
 	@$(VENV) -m tools.run $(LESSON)
+
+site: setup ## build the site of the stored outputs, without running anything
+	@$(VENV) -m tools.site
 
 refresh: setup ## the same, and store all that depends on the outputs
 	@$(VENV) -m tools.sync

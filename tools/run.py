@@ -1,12 +1,12 @@
-"""Execute the lessons and make pages of them, in build/lessons.
+"""Execute the lessons, in build/lessons, and build the site of them.
 
     python -m tools.run                all lessons
     python -m tools.run 05             one
     python -m tools.run --refresh      also stores the outputs in notebooks/
 
 Each lesson has a kernel of its own, in the Python that runs this, and without
-the user's settings. A lesson that fails keeps its page, with the error in it,
-and the others go on.
+the user's settings. A lesson that fails has a page with the error in it, and
+the others go on.
 """
 
 import argparse
@@ -37,15 +37,10 @@ from tools.notebooks import (
     write,
     write_text,
 )
-from tools.pages import (
-    copy_mathjax,
-    write_documents,
-    write_index,
-    write_page,
-)
 from tools.project import FOLDED
 from tools.scores import stamp_rows, store_rows
 from tools.settings import CELL_SECONDS, clean_settings
+from tools.site import build_site
 
 METADATA = {
     "kernelspec": {
@@ -221,7 +216,7 @@ def warnings_in(notebook):
 
 
 def run_lesson(path, out, refresh):
-    """Execute one lesson, write its notebook and page; result and remarks."""
+    """Execute one lesson and write its notebook; result and remarks."""
     notebook = read(path)
     result = execute(notebook, path.parent)
     remarks = warnings_in(notebook)
@@ -230,7 +225,6 @@ def run_lesson(path, out, refresh):
     tidy(notebook)
     stamp_rows(path.name, notebook)
     write(notebook, out / path.name)
-    write_page(notebook, out / f"{path.stem}.html", ROOT)
     if refresh and "error" not in result:
         write(notebook, path)
         store_rows(ROOT)  # later lessons show this one's scores
@@ -238,34 +232,29 @@ def run_lesson(path, out, refresh):
 
 
 def run_lessons(paths, chosen, refresh):
-    """Run the lessons chosen one by one, with pages and progress lines."""
+    """Run the lessons chosen one by one, then build the site."""
     out, record = ROOT / "build" / "lessons", ROOT / "build" / "run.json"
     out.mkdir(parents=True, exist_ok=True)
-    copy_mathjax(out)
-    write_documents(ROOT, out)
     results = json.loads(record.read_text("utf-8")) if record.exists() else {}
     results = {
         name: result
         for name, result in results.items()
         if name in paths
         and name not in chosen
-        and (out / f"{name}.html").exists()
+        and (out / f"{name}.ipynb").exists()
     }
-    states = dict.fromkeys(chosen, "waiting")
     try:
         for name in chosen:
             print(f"{name:40}", end=" ", flush=True)
-            states[name] = "running"
-            write_index(ROOT, out, paths, results, states)
             result, remarks = run_lesson(paths[name], out, refresh)
             results[name] = result
-            del states[name]
             write_text(record, json.dumps(results, indent=1, sort_keys=True))
             mb = "?" if result["peak_mb"] is None else result["peak_mb"]
             print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
-    finally:  # a page of a run that was stopped says so no longer
-        write_index(ROOT, out, paths, results, {})
-    print(f"Open {(out / 'index.html').as_uri()}")
+    finally:  # of what has run, when it is stopped
+        there = {name: out / f"{name}.ipynb" for name in sorted(results)}
+        print("the site", flush=True)
+        print(f"Open {build_site(there, results, ROOT).as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 
 
@@ -286,5 +275,7 @@ def main(arguments):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
+    except RuntimeError as error:  # of Sphinx
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
