@@ -8,6 +8,7 @@ neighbours share.
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
@@ -24,7 +25,7 @@ RANK = 20
 GREY = 1 / 256  # densities are those of (x + u) / 256
 FLOOR = GREY**2 / 12  # variance of u / 256
 N_AXES = 50
-PLUMP = dict(n_components=20, ridge=0.1, tol=0.3)
+PLUMP: dict[str, Any] = dict(n_components=20, ridge=0.1, tol=0.3)
 SEED = 8
 QUANTILES = np.linspace(0, 1, 1001)
 LOWER = np.tril_indices(N_AXES)
@@ -110,8 +111,8 @@ def to_16_bits(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
         The shape of x, with 1 along the axis.
     """
     largest = np.abs(x).max(axis=axis, keepdims=True)
-    scale = np.float32(largest / 32766)  # room for rounding the scale
-    scale[scale == 0] = 1
+    largest[largest == 0] = 1
+    scale = (largest / 32766).astype(np.float32)  # 32767 may round beyond
     return np.rint(x / scale).astype(np.int16), scale
 
 
@@ -202,8 +203,8 @@ def store(path: Path) -> str:
     log_p = logsumexp(after, axis=2)
     quantiles = np.quantile(log_p, QUANTILES, axis=1).T
     small["quantiles"] = quantiles.astype(np.float32)
-    file = io.BytesIO()
-    np.savez_compressed(file, code=np.array(code()), **small)
+    file, kept = io.BytesIO(), dict[str, Any](small, code=np.array(code()))
+    np.savez_compressed(file, **kept)
     path.write_bytes(file.getvalue())
     lines = [f"{path.name}: {len(file.getvalue()):,} bytes"]
     shift = np.abs(log_p - logsumexp(before, axis=2)).max(axis=1)

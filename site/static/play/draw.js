@@ -27,11 +27,11 @@ const draw = (() => {
    * @returns {string}
    */
   function place(below) {
-    const [more, less] = [1 - below, below].map((s) => Math.round(100 * s));
     if (below === 0) return "less likely than any test digit";
-    return below < 0.5
-      ? `less likely than ${more} of 100 test digits`
-      : `more likely than ${less} of 100 test digits`;
+    if (below === 1) return "more likely than any test digit";
+    const n = Math.round(100 * Math.max(below, 1 - below));
+    const those = n === 100 ? "nearly all" : `${n} of 100`;
+    return `${below < 0.5 ? "less" : "more"} likely than ${those} test digits`;
   }
 
   /**
@@ -150,10 +150,8 @@ const draw = (() => {
       });
       const read = shares.map((s) => s.indexOf(Math.max(...s)));
       best = read[0];
-      return LESSONS.map(
-        (lesson, i) =>
-          `Lesson ${lesson} reads ${read[i]} (${percent(shares[i][read[i]])})`,
-      ).join(", ");
+      const words = read.map((c, i) => `${c} (${percent(shares[i][c])})`);
+      return `Lesson 7 reads ${words[0]}, lesson 8 reads ${words[1]}.`;
     }
 
     function showDensity(joint) {
@@ -214,7 +212,7 @@ const draw = (() => {
       showDensity(joint);
       showNearest();
       showHalf();
-      if (speak) find("reading").textContent = `${words}.`;
+      if (speak) find("reading").textContent = words;
     }
 
     function clear() {
