@@ -55,6 +55,11 @@ def data(tmp_path_factory):
     return play.write_data(tmp_path_factory.mktemp("data"))
 
 
+def page_text():
+    """Text of the page "Draw a digit", its lines joined."""
+    return " ".join((ROOT / "site/play/draw.md").read_text("utf-8").split())
+
+
 def unpacked(packed):
     raw, found = zlib.decompress(base64.b64decode(packed["bytes"])), {}
     for array in packed["arrays"]:
@@ -151,8 +156,11 @@ def test_data_fit_in_3_mb_and_hold_what_the_pages_say(data):
         np.testing.assert_allclose(np.sort(own, None), tone, atol=0.5)
     numbers = unpacked(read["const DRAW_DATA"])
     assert numbers["neighbours"].shape == (4000, 784)
-    page = (ROOT / "site/play/draw.md").read_text("utf-8")
-    assert "Of 4,000, 400 of each class" in page
+    assert "Of 4,000, 400 of each class" in page_text()
+    assert max(numbers["rounding"][0]) < 0.02
+    assert max(numbers["rounding"][1]) < 0.004
+    assert "less than 0.02 nats" in page_text()
+    assert "less than 0.004" in page_text()
 
 
 @pytest.mark.slow
@@ -164,6 +172,8 @@ def test_models_read_as_the_rows_of_the_scoreboard(models):
     rows = {row.model: row.scores["bayes"] for row in read_scoreboard()}
     wanted = rows["PPCA, rank 20"], rows["class mixtures"]
     np.testing.assert_allclose(right, wanted, atol=0.0015)
+    for share in wanted:
+        assert f"{100 * share:.1f} % right" in page_text()
     quantiles = np.logaddexp.reduce(joint, axis=2)
     quantiles = np.quantile(quantiles, play_models.QUANTILES, axis=1).T
     np.testing.assert_allclose(models["quantiles"], quantiles, atol=1e-3)

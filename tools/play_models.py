@@ -203,12 +203,13 @@ def store(path: Path) -> str:
     log_p = logsumexp(after, axis=2)
     quantiles = np.quantile(log_p, QUANTILES, axis=1).T
     small["quantiles"] = quantiles.astype(np.float32)
+    shift = np.abs(log_p - logsumexp(before, axis=2)).max(axis=1)
+    gap = np.abs(_softmax(after) - _softmax(before)).max(axis=(1, 2))
+    small["rounding"] = np.array([shift, gap], np.float32)
     file, kept = io.BytesIO(), dict[str, Any](small, code=np.array(code()))
     np.savez_compressed(file, **kept)
     path.write_bytes(file.getvalue())
     lines = [f"{path.name}: {len(file.getvalue()):,} bytes"]
-    shift = np.abs(log_p - logsumexp(before, axis=2)).max(axis=1)
-    gap = np.abs(_softmax(after) - _softmax(before)).max(axis=(1, 2))
     right = (after.argmax(axis=2) == y).mean(axis=1)
     for lesson, s, g, r in zip((7, 8), shift, gap, right, strict=True):
         lines.append(
