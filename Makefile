@@ -37,6 +37,7 @@ refresh: setup ## the same, and store all that depends on the outputs
 	@$(VENV) -m tools.weights $(LESSON)
 	@$(VENV) -m tools.seeds $(LESSON)
 	@$(VENV) -m tools.run --refresh $(LESSON)
+	@$(VENV) -m tools.play
 	@$(VENV) -m tools.sync
 	@$(VENV) -m tools.exercises
 
