@@ -62,6 +62,12 @@ bench: setup ## time our code against what a reader would use instead
 judge: setup ## train the judge of the scores anew; each score changes with it
 	@$(VENV) -m tools.make_judge
 
+slides: setup ## make slides of each lesson in build/slides
+	@$(VENV) -m tools.slides
+
+pdf: setup ## print all of the site as one PDF, in build
+	@$(VENV) -m tools.pdf
+
 course: setup ## make an nbgrader course in build/course
 	@$(VENV) -m tools.exercises --course
 

@@ -27,6 +27,7 @@ TAGS = {
     "model",
     "knob",
     "raises-exception",
+    "slide",
 }
 
 

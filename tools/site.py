@@ -183,9 +183,12 @@ def copy_mathjax(out: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def run_sphinx(pages: Path, out: Path, doctrees: Path) -> None:
+def run_sphinx(
+    pages: Path, out: Path, doctrees: Path, builder: str = "html"
+) -> None:
     """Call Sphinx; warnings are errors."""
     command = [sys.executable, "-m", "sphinx", "-q", "-a", "-W"]
+    command += ["-b", builder]
     command += ["--keep-going", "-j", "auto", "-d", str(doctrees)]
     command += ["-c", str(SITE), str(pages), str(out)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
