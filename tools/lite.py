@@ -1,28 +1,28 @@
 """Lessons 01 to 05 to run in a browser's page, by JupyterLite and Pyodide.
 
-`build/site/lite` is made of files only: a web server that hands them out is
-enough. Python in the page is Pyodide, which has the compiled libraries; it
-comes from its public address, as JupyterLite does by default, or from a copy
-beside the lessons, so that no other host is asked:
+`build/site/lite` is made of files: a web server that hands them out is
+enough. What is pure Python (utils, IPython, ipywidgets) comes as wheels made
+of what is installed here; Python itself and the compiled libraries are
+Pyodide's. The page takes Pyodide from its public address, or from a copy
+beside the lessons, so that it asks no other host:
 
     LITE_PYODIDE=folder python -m tools.lite
 
-where folder is Pyodide's release, unpacked: `pyodide-X.tar.bz2` of
-https://github.com/pyodide/pyodide/releases, of the version that
-`PYODIDE_VERSION` names. What is pure Python (utils, IPython, ipywidgets)
-comes as wheels made of what is installed here.
+The folder is Pyodide's release, unpacked: pyodide-X.tar.bz2 of
+https://github.com/pyodide/pyodide/releases, where X is the version that
+`python -m tools.lite --help` names; another one of the same Python will do.
 
-    python -m tools.lite --check --pyodide folder
+    LITE_PYODIDE=folder python -m tools.lite --check
 
-builds, runs each lesson in Chromium with every other host out of reach,
-compares what its cells print with what is stored, and writes how long it took
-to site/lite.json.
+also runs each lesson in Chromium, with every other host out of reach,
+compares what its cells print with what is stored, and writes to
+site/lite.json how long it took.
 """
 
 import argparse
-import base64
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -30,25 +30,29 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-from importlib.metadata import distribution
+from datetime import datetime
 from pathlib import Path
 
+import psutil
 from jupyterlite_pyodide_kernel.constants import (
     PYODIDE_KERNEL_PLUGIN_ID,
     PYODIDE_VERSION,
 )
-from packaging.requirements import Requirement
+from nbformat import NotebookNode, from_dict
 from packaging.utils import canonicalize_name
 
-from tools.notebooks import ROOT, find_lessons, read, write
+from tools.browser import open_browser, open_page, serve
+from tools.notebooks import ROOT, code_cells, find_lessons, read, tags, write
 from tools.project import read_project
+from tools.wheels import needed, write_installed, write_utils
 
 N_LESSONS = 5
-SECONDS = ROOT / "site" / "lite.json"
+OUT = ROOT / "build" / "site" / "lite"
+MEASURED = ROOT / "site" / "lite.json"
+PATIENCE = 600  # seconds that a lesson may take
 COMPILED = ["numpy", "scipy", "matplotlib", "scikit-learn", "micropip"]
 PURE = ["ipywidgets", "ipython", "jedi", "comm"]
-SHIMS = {"jupyterlab-widgets", "widgetsnbextension"}  # no Python in them
+WITHOUT_PYTHON = {"jupyterlab-widgets", "widgetsnbextension"}
 EXTENSIONS = [
     "@jupyterlite/pyodide-kernel-extension",
     "@jupyter-widgets/jupyterlab-manager",
@@ -64,7 +68,6 @@ CORE = [
 UP = "../" * 4
 # what threadpoolctl causes in each cell that uses scikit-learn
 QUIET = "ignore:JsProxy.as_object_map() is deprecated"
-EPOCH = 315532800  # 1980: zip knows no earlier time
 
 
 def lite_lessons() -> list[Path]:
@@ -72,84 +75,9 @@ def lite_lessons() -> list[Path]:
     return find_lessons()[:N_LESSONS]
 
 
-def write_wheel(
-    folder: Path, name: str, version: str, files: dict[str, bytes]
-) -> str:
-    """Write a wheel of pure Python; the same files give the same bytes.
-
-    Parameters
-    ----------
-    folder : Path
-    name, version : str
-    files : dict of bytes
-        By their path in the wheel.
-
-    Returns
-    -------
-    str
-        Name of the wheel.
-    """
-    stem = f"{name.replace('-', '_')}-{version}"
-    info = f"{stem}.dist-info"
-    files = files | {
-        f"{info}/METADATA": files.get(f"{info}/METADATA")
-        or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tools.lite\n"
-        b"Root-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = ""
-    for path, data in sorted(files.items()):
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
-        record += f"{path},sha256={digest.decode().rstrip('=')},{len(data)}\n"
-    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    wheel = f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(folder / wheel, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, data in sorted(files.items()):
-            file.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
-    return wheel
-
-
-def write_utils(folder: Path) -> str:
-    """Write `utils`, digits included, as a wheel; its name."""
-    project = read_project(ROOT)
-    files = {
-        path.relative_to(ROOT).as_posix(): path.read_bytes()
-        for path in (ROOT / "utils").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    return write_wheel(folder, "utils", project["tag"][1:], files)
-
-
-def write_installed(folder: Path, name: str) -> str:
-    """Write a library that is installed here as a wheel; its name."""
-    found = distribution(name)
-    files = {
-        str(path): path.locate().read_bytes()
-        for path in found.files or []
-        if ".." not in path.parts
-        and "__pycache__" not in path.parts
-        and path.name not in ("RECORD", "INSTALLER", "REQUESTED", "WHEEL")
-        and path.suffix not in (".so", ".pyd")  # what only makes it faster
-    }
-    info = next(p for p in files if p.endswith(".dist-info/METADATA"))
-    stem = info.split(".dist-info")[0]
-    return write_wheel(folder, *stem.rsplit("-", 1), files)
-
-
-def needed(names: list[str]) -> list[str]:
-    """These libraries and all that they need in the page, sorted."""
-    found: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = canonicalize_name(todo.pop())
-        if name in found | SHIMS:
-            continue
-        found.add(name)
-        for line in distribution(name).requires or []:
-            need = Requirement(line)
-            if not need.marker or need.marker.evaluate({"extra": "", **PAGE}):
-                todo.append(need.name)
-    return sorted(found)
+def lite_link(lesson: Path) -> str:
+    """Address, from the root of the site, that opens a lesson to run."""
+    return f"lite/notebooks/index.html?path={lesson.name}"
 
 
 def write_contents(folder: Path) -> None:
@@ -197,11 +125,16 @@ def copy_pyodide(source: Path, out: Path) -> None:
     ValueError
         If a wheel is not the one that the lock names.
     """
+    if not (source / "pyodide-lock.json").exists():
+        raise FileNotFoundError(
+            f"{source} has no pyodide-lock.json; it must be the folder of "
+            f"Pyodide's release, of version {PYODIDE_VERSION} or near it"
+        )
     lock = json.loads((source / "pyodide-lock.json").read_text("utf-8"))
     found: dict[str, dict] = {}
     todo = list(COMPILED)
     while todo:
-        name = canonicalize_name(todo.pop())
+        name: str = canonicalize_name(todo.pop())
         if name not in found:
             found[name] = lock["packages"][name]
             todo += found[name]["depends"]
@@ -229,23 +162,29 @@ def build_lite(out: Path, pyodide: Path | None = None) -> None:
     out : Path
         Folder of the site; what is in it is lost.
     pyodide : Path, optional
-        Folder of Pyodide's release, which is copied into the site. Without
-        it, the page takes Pyodide from its public address.
+        Folder of Pyodide's release, of which the site gets what it needs. By
+        default what LITE_PYODIDE says; without that, the page takes Pyodide
+        from its public address.
 
     Raises
     ------
     FileNotFoundError
         If the folder lacks a file.
+    ValueError
+        If a file of the folder is damaged.
     RuntimeError
         If JupyterLite fails; the message ends with what it said.
     """
+    if pyodide is None and os.environ.get("LITE_PYODIDE"):
+        pyodide = Path(os.environ["LITE_PYODIDE"])
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         write_contents(work / "files")
         static = work / "wheels"
         static.mkdir()
-        wheels = [write_installed(static, name) for name in needed(PURE)]
+        names = needed(PURE, PAGE, WITHOUT_PYTHON)
+        wheels = [write_installed(static, name) for name in names]
         wheels.append(write_utils(static))
         settings: dict = {
             "loadPyodideOptions": {
@@ -258,8 +197,15 @@ def build_lite(out: Path, pyodide: Path | None = None) -> None:
             settings["disablePyPIFallback"] = True
         config = {
             "appName": "Gentle Generative Modelling",
-            "exposeAppInBrowser": "true",  # for `--check`
+            "appUrl": "./tree",
+            "exposeAppInBrowser": "true",  # `run_lesson` speaks to it
+            "faviconUrl": "./notebooks/favicon.ico",
             "litePluginSettings": {PYODIDE_KERNEL_PLUGIN_ID: settings},
+            "settingsOverrides": {
+                "@jupyterlab/apputils-extension:themes": {
+                    "adaptive-theme": True  # dark where the reader's system is
+                }
+            },
         }
         _write_json(
             work / "jupyter-lite.json",
@@ -275,7 +221,7 @@ def build_lite(out: Path, pyodide: Path | None = None) -> None:
             "no_sourcemaps": True,
             "no_unused_shared_packages": True,
             "output_dir": str(work / "out"),
-            "source_date_epoch": EPOCH,
+            "source_date_epoch": _released(),
         }
         _write_json(
             work / "jupyter_lite_config.json", {"LiteBuildConfig": build}
@@ -298,3 +244,192 @@ def build_lite(out: Path, pyodide: Path | None = None) -> None:
 
 def _write_json(path, data):
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def _released():
+    """Date of the release, in seconds, for the dates of the files."""
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    day = text.split('date-released: "')[1].split('"')[0]
+    return int(datetime.fromisoformat(day + "T00:00+00:00").timestamp())
+
+
+READY = "window.jupyterapp?.shell?.currentWidget?.context?.isReady"
+START = """() => {
+  const run = name => jupyterapp.commands.execute("notebook:" + name);
+  window.ended = false;
+  run("clear-all-cell-outputs")
+    .then(() => run("run-all-cells"))
+    .finally(() => { window.ended = true; });
+}"""
+CELLS = """() => {
+  const panel = jupyterapp.shell.currentWidget;
+  const cells = panel.content.model.toJSON().cells;
+  return cells.filter(cell => cell.cell_type === "code");
+}"""
+
+
+def run_lesson(browser, address: str, lesson: Path) -> dict:
+    """Open a lesson in Chromium, run all its cells, and wait for the end.
+
+    Parameters
+    ----------
+    browser : Browser
+    address : str
+        Where the site of `build_lite` is served.
+    lesson : Path
+
+    Returns
+    -------
+    dict
+        cells, its code cells as they are at the end; seconds, from "run all"
+        to the end, loading included; bytes, the most memory that the pages'
+        processes held; outside, what was asked of other machines.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not end.
+    """
+    page, outside = open_page(browser)
+    page.goto(address + lite_link(lesson).removeprefix("lite/"))
+    page.wait_for_function(READY, timeout=60_000)
+    start, most = time.monotonic(), 0
+    page.evaluate(START)
+    while not page.evaluate("window.ended"):
+        page.wait_for_timeout(500)
+        most = max(most, _memory())
+        if time.monotonic() - start > PATIENCE:
+            raise TimeoutError(f"{lesson.name} ran for {PATIENCE} s in vain")
+    seconds = time.monotonic() - start
+    cells = from_dict(page.evaluate(CELLS))
+    page.context.close()
+    return {
+        "cells": cells,
+        "seconds": seconds,
+        "bytes": most,
+        "outside": outside,
+    }
+
+
+def _memory():
+    """Bytes that Chromium's pages and workers hold; what they share, once."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "--type=renderer" in process.cmdline():
+                total += process.memory_full_info().pss
+        except psutil.Error:  # it has just ended
+            continue
+    return total
+
+
+def printed(cell: NotebookNode) -> str:
+    """What a cell wrote: its streams, results and errors, without figures."""
+    text = ""
+    for output in cell["outputs"]:
+        if output["output_type"] == "stream":
+            text += "".join(output["text"])
+        elif output["output_type"] == "error":
+            text += f"{output['ename']}: {output['evalue']}\n"
+        elif output["output_type"] == "execute_result":
+            text += "".join(output["data"].get("text/plain", "")) + "\n"
+    return text
+
+
+def differences(
+    stored: list[NotebookNode], cells: list[NotebookNode]
+) -> list[str]:
+    """Where the code cells of a run differ from those that are stored.
+
+    Parameters
+    ----------
+    stored, cells : lists of NotebookNode
+        Code cells, in order.
+
+    Returns
+    -------
+    list of str
+        One for each cell that did not run, stopped with an error, lacks its
+        figure, or is tagged `nbval-check-output` and prints something else.
+    """
+    if [cell["id"] for cell in stored] != [cell["id"] for cell in cells]:
+        return ["the cells are other ones"]
+    found = []
+    for old, new in zip(stored, cells, strict=True):
+        allowed = "raises-exception" in tags(old)
+        kinds = {output["output_type"] for output in new["outputs"]}
+        name = f"cell {new['id']}"
+        if not new["execution_count"]:
+            found.append(f"{name} did not run")
+        elif "error" in kinds and not allowed:
+            found.append(f"{name} stopped: {printed(new)}")
+        elif _has_figure(old) and not _has_figure(new):
+            found.append(f"{name} shows no figure")
+        elif "nbval-check-output" in tags(old) and printed(old) != printed(
+            new
+        ):
+            found.append(
+                f"{name} printed\n{printed(new)}where this is stored:\n"
+                f"{printed(old)}"
+            )
+    return found
+
+
+def _has_figure(cell):
+    """Whether a cell shows a picture, or the slider that draws one."""
+    widget = "application/vnd.jupyter.widget-view+json"
+    shown = {kind for out in cell["outputs"] for kind in out.get("data", {})}
+    return widget in shown or any(k.startswith("image/") for k in shown)
+
+
+def check_lite(out: Path) -> bool:
+    """Run each lesson of a site in Chromium; whether all is as stored.
+
+    Writes to site/lite.json, for each lesson, the seconds from "run all" to
+    the end and the gigabytes of memory at most, both rounded up.
+    """
+    fine, measured = True, {}
+    with open_browser() as browser, serve(out) as address:
+        for lesson in lite_lessons():
+            ran = run_lesson(browser, address, lesson)
+            wrong = differences(code_cells(read(lesson)), ran["cells"])
+            wrong += [f"it asked for {link}" for link in ran["outside"]]
+            fine = fine and not wrong
+            measured[lesson.stem] = {
+                "seconds": math.ceil(ran["seconds"] / 10) * 10,
+                "gigabytes": math.ceil(ran["bytes"] / 1e8) / 10,
+            }
+            print(
+                f"{lesson.stem}: {ran['seconds']:.0f} s, "
+                f"{ran['bytes'] / 1e9:.2f} GB, {len(wrong)} differences",
+                *wrong,
+                sep="\n  ",
+                flush=True,
+            )
+    if fine:
+        MEASURED.parent.mkdir(exist_ok=True)
+        _write_json(MEASURED, measured)
+    return fine
+
+
+def main() -> None:
+    """Build the site, and with `--check` run each lesson in Chromium."""
+    parser = argparse.ArgumentParser(
+        description="Build build/site/lite: lessons that run in the page, "
+        f"on Pyodide {PYODIDE_VERSION}, or a copy that LITE_PYODIDE names."
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run each in Chromium, on that copy, and compare",
+    )
+    check = parser.parse_args().check
+    if check and not os.environ.get("LITE_PYODIDE"):
+        parser.error("--check reaches no other host: set LITE_PYODIDE")
+    build_lite(OUT)
+    if check:
+        sys.exit(not check_lite(OUT))
+
+
+if __name__ == "__main__":
+    main()
