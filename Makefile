@@ -12,7 +12,7 @@ unexport PYTHONSAFEPATH # Python would not find tools/
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run refresh lab check test bench judge course sync lock
+.PHONY: help setup run refresh lab lite check test bench judge course sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ refresh: setup ## the same, and store all that depends on the outputs
 
 lab: setup ## open JupyterLab in notebooks/
 	@$(VENV) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
+
+lite: setup ## make build/site/lite: lessons 01 to 05 run in the page
+	@$(VENV) -m tools.lite
 
 check: setup ## what takes a minute of it: ruff, types, rules, fast tests
 	@$(VENV) -m ruff check

@@ -31,6 +31,7 @@ import sys
 import tempfile
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,7 @@ from jupyterlite_pyodide_kernel.constants import (
     PYODIDE_VERSION,
 )
 from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_markdown_cell, new_notebook
 from packaging.utils import canonicalize_name
 
 from tools.browser import open_browser, open_page, serve
@@ -66,6 +68,8 @@ CORE = [
 ]
 # from the kernel's worker, which asks for the wheels, to the root of the site
 UP = "../" * 4
+BADGES = r"(?m)^\[!\[Open on Binder.*\n"
+LINK = r"\]\((?![a-z]+:|#)([^)#\s]+)"  # to a file
 # what threadpoolctl causes in each cell that uses scikit-learn
 QUIET = "ignore:JsProxy.as_object_map() is deprecated"
 
@@ -81,38 +85,41 @@ def lite_link(lesson: Path) -> str:
 
 
 def write_contents(folder: Path) -> None:
-    """Write what the reader finds: lessons, their exercises, notation.
+    """Write what the reader finds: lessons, exercises, and the notation.
 
-    Links to files that are not among them lead to the repository.
+    The notation becomes a notebook, which a click opens. Links to what is not
+    there lead to the repository.
     """
     source = ROOT / "notebooks"
     lessons = [path.relative_to(source) for path in lite_lessons()]
     paths = [*lessons, *(Path("exercises", path) for path in lessons)]
-    pictures = [Path("pictures", path.stem + ".png") for path in lessons]
+    notebooks = {path: read(source / path) for path in paths}
+    notation = (source / "notation.md").read_text("utf-8")
+    cells = [new_markdown_cell(notation, id="notation")]
+    notebooks[Path("notation.ipynb")] = new_notebook(cells=cells)
+    pictures = [Path("pictures", f"{path.stem}.png") for path in lessons]
+    there = {*notebooks, *pictures}
     facts = read_project(ROOT)
-    there = {path.as_posix() for path in [*paths, *pictures]} | {"notation.md"}
 
-    for path in [*pictures, Path("notation.md")]:
-        (folder / path).parent.mkdir(exist_ok=True, parents=True)
-        shutil.copyfile(source / path, folder / path)
-    for path in paths:
+    def lead(link, beside):
+        target = link[1].replace("notation.md", "notation.ipynb")
+        inside = Path(os.path.normpath(beside / target))
+        if inside in there:
+            return f"]({target}"
+        file = os.path.normpath(Path("notebooks", inside))
+        return f"]({facts['url']}/blob/{facts['tag']}/{Path(file).as_posix()}"
 
-        def lead(link, path=path):
-            target = (source / path.parent / link[1]).resolve()
-            if os.path.relpath(target, source) in there:
-                return link[0]
-            file = target.relative_to(ROOT).as_posix()
-            return f"]({facts['url']}/blob/{facts['tag']}/{file}"
-
-        notebook = read(source / path)
+    for path, notebook in notebooks.items():
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                link = r"\]\((?![a-z]+:|#)([^)#\s]+)"
-                badges = r"(?m)^\[!\[Open on Binder.*\n"
-                cell.source = re.sub(link, lead, cell.source)
-                cell.source = re.sub(badges, "", cell.source)
-        (folder / path).parent.mkdir(exist_ok=True)
+                cell.source = re.sub(BADGES, "", cell.source)
+                lead_on = partial(lead, beside=path.parent)
+                cell.source = re.sub(LINK, lead_on, cell.source)
+        (folder / path.parent).mkdir(parents=True, exist_ok=True)
         write(notebook, folder / path)
+    (folder / "pictures").mkdir()
+    for path in pictures:
+        shutil.copyfile(source / path, folder / path)
 
 
 def copy_pyodide(source: Path, out: Path) -> None:
@@ -253,7 +260,8 @@ def _released():
     return int(datetime.fromisoformat(day + "T00:00+00:00").timestamp())
 
 
-READY = "window.jupyterapp?.shell?.currentWidget?.context?.isReady"
+# before there is a session, "run all" would wait for ever
+READY = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.isReady"
 START = """() => {
   const run = name => jupyterapp.commands.execute("notebook:" + name);
   window.ended = false;
