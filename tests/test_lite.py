@@ -72,7 +72,10 @@ def test_lessons_and_exercises_are_there(site):
 
 @pytest.mark.slow
 def test_links_lead_to_what_is_there(site):
-    for path in (site / "files").rglob("*.ipynb"):
+    paths = sorted((site / "files").rglob("*.ipynb"))
+    assert len(paths) == 2 * len(LESSONS) + 1  # one is the notation
+    for path in paths:
+        assert read(path).metadata.kernelspec.language == "python"
         text = "".join(
             cell.source
             for cell in read(path).cells

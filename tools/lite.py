@@ -96,7 +96,9 @@ def write_contents(folder: Path) -> None:
     notebooks = {path: read(source / path) for path in paths}
     notation = (source / "notation.md").read_text("utf-8")
     cells = [new_markdown_cell(notation, id="notation")]
-    notebooks[Path("notation.ipynb")] = new_notebook(cells=cells)
+    metadata = notebooks[paths[0]].metadata  # the kernel that it opens with
+    page = new_notebook(cells=cells, metadata=metadata)
+    notebooks[Path("notation.ipynb")] = page
     pictures = [Path("pictures", f"{path.stem}.png") for path in lessons]
     there = {*notebooks, *pictures}
     facts = read_project(ROOT)
