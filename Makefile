@@ -12,8 +12,8 @@ unexport PYTHONSAFEPATH # Python would not find tools/
 PYTEST = OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n 2 --dist loadfile
 FITS = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup run site refresh lab check test bench judge slides \
-  pdf course sync lock
+.PHONY: help setup run site refresh lab check test bench judge course slides \
+  pdf questions sync lock
 
 help:      ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,7 @@ refresh: setup ## the same, and store all that depends on the outputs
 	@$(VENV) -m tools.weights $(LESSON)
 	@$(VENV) -m tools.seeds $(LESSON)
 	@$(VENV) -m tools.run --refresh $(LESSON)
+	@$(VENV) -m tools.play
 	@$(VENV) -m tools.sync
 	@$(VENV) -m tools.exercises
 
@@ -69,6 +70,9 @@ pdf: setup ## print all of the site as one PDF, in build
 
 course: setup ## make an nbgrader course in build/course
 	@$(VENV) -m tools.exercises --course
+
+questions: setup ## make quizzes of Check yourself in build/questions
+	@$(VENV) -m tools.questions
 
 sync: setup ## write badges, navigation, tables, student versions anew
 	@$(VENV) -m tools.sync

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from tools.notebooks import as_text, code_cells, read, tagged, tags
 from tools.project import FOLDED, SETUP, read_project
+from tools.questions import closed_questions
 from tools.run import METADATA
 
 LAST_HEADINGS = [
@@ -140,8 +141,8 @@ def closing(notebook, path):
         check,
         re.S,
     )
-    if len(answers) not in (2, 3):
-        yield f"Check yourself has {len(answers)} folded answers, not 2 or 3"
+    if not 3 <= len(answers) <= 5:
+        yield f"Check yourself has {len(answers)} folded answers, not 3 to 5"
     if len(re.findall(r"(?m)^[-*] ", learned)) < 3:
         yield "What we learned must mirror the bullets of You will learn"
     if f"](exercises/{path.name})" not in exercises:
@@ -149,6 +150,17 @@ def closing(notebook, path):
     links = len(re.findall(r"\]\(https?:", reading))
     if not 3 <= links <= 5:
         yield f"Further reading has {links} links, not 3 to 5"
+
+
+def questions(notebook, path):
+    """Three questions or more have one right answer, for learning systems."""
+    try:
+        n = len(closed_questions(notebook))
+    except ValueError as error:
+        yield str(error)
+        return
+    if n < 3:
+        yield f"{n} questions have one right answer, at least 3"
 
 
 def caps(notebook, path):
@@ -373,6 +385,7 @@ def alternatives(cell):
 RULES = [
     names,
     closing,
+    questions,
     gentle,
     alternative_texts,
     caps,

@@ -8,6 +8,7 @@ from utils.data import load_mnist
 from utils.linalg import (
     cholesky_factor,
     least_share,
+    matmul,
     noise_is_lost,
     posterior_root,
     principal_axes,
@@ -127,3 +128,17 @@ def test_posterior_root_of_a_stack_is_that_of_each():
         wanted = posterior_root(loadings[i], noise[i])
         np.testing.assert_allclose(scaled[i], wanted[0], rtol=1e-14)
         np.testing.assert_allclose(root[i], wanted[1], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 7, 3), (1, 7, 1), (0, 7, 3), (5, 0, 3)])
+def test_matmul_is_the_product_whatever_the_layout(shape, dtype):
+    n, d, k = shape
+    rng = np.random.default_rng(3)
+    a = rng.standard_normal((n, 2 * d)).astype(dtype)
+    b = rng.standard_normal((2 * d, k)).astype(dtype)
+    for left in [a[:, :d], a[:, ::2], a[:, :d].copy(), a[:, :d].copy("F")]:
+        for right in [b[:d], b[::2], b[:d].copy(), b[:d].copy("F")]:
+            found = matmul(left, right)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, left @ right, atol=1e-5)

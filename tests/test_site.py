@@ -6,12 +6,24 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+from PIL import Image
 
 from tools.browser import open_page, serve
 from tools.notebooks import ROOT, find_lessons, read
-from tools.pages import launch_row, lead_links, scoreboard, takes
-from tools.site import build_site, seconds_in_page
+from tools.pages import (
+    launch_row,
+    lead_links,
+    prepare,
+    scoreboard,
+    takes,
+)
+from tools.site import build_site, keep_rules, seconds_in_page
 
 FACTS = {"url": "https://github.com/a/b", "tag": "v1"}
 LESSONS = [path.stem for path in find_lessons()]
@@ -48,14 +60,17 @@ def ready(page, address):
     page.evaluate("window.MathJax?.startup?.promise.then(() => {})")
 
 
-def poor_alts(page):
-    """Alternative texts on a parsed page that say nothing, or nothing new."""
-    texts = [image.get("alt", "") for image in page.find_all("img")]
-    return [
-        text
-        for i, text in enumerate(texts)
-        if FILLER.fullmatch(text) or text in texts[:i]
-    ]
+def poor_alts(page, content=str):
+    """Alternative texts on a parsed page that say nothing, or nothing new.
+
+    `content` tells pictures apart: the first of a lesson comes again below.
+    """
+    told, poor = {}, []
+    for image in page.find_all("img"):
+        text, picture = image.get("alt", ""), content(image["src"])
+        if FILLER.fullmatch(text) or told.setdefault(text, picture) != picture:
+            poor.append(text)
+    return poor
 
 
 def test_filler_is_not_an_alternative_text():
@@ -63,8 +78,11 @@ def test_filler_is_not_an_alternative_text():
     poor += ["_images/4f2a.svg", "3b1c97e0d2f84a6655aa", "Picture"]
     good = ["Figures 0 to 9 in rows", "Two humps", "Plotted dots rise"]
     texts = [*poor, *good, "Two humps"]
-    page = "".join(f'<img src="x" alt="{text}">' for text in texts)
-    page = BeautifulSoup(page + '<img src="y">', "html.parser")
+    page = "".join(
+        f'<img src="{i}" alt="{text}">' for i, text in enumerate(texts)
+    )
+    page += '<img src="0"><img src="10" alt="Two humps">'
+    page = BeautifulSoup(page, "html.parser")
     assert poor_alts(page) == [*poor, "Two humps", ""]
 
 
@@ -139,6 +157,35 @@ def test_what_each_lesson_takes_is_found_in_its_text():
     assert takes(new_notebook(cells=cells)) == ""
 
 
+def test_a_figure_keeps_its_alternative_text_and_set_up_folds():
+    figure = new_output(
+        "display_data",
+        {"image/png": "AAAA"},
+        metadata={"image/png": {"alt": "two humps"}},
+    )
+    cells = [
+        new_markdown_cell("# 1. A\n\nbadges\n\nnavigation"),
+        new_code_cell("import os", metadata={"tags": ["set-up"]}),
+        new_code_cell("show()", outputs=[figure]),
+    ]
+    notebook = new_notebook(cells=cells)
+    shown = prepare(notebook, "01_a.ipynb", None, "cell [2]: a < b")
+    assert "navigation" not in shown.cells[0].source
+    assert "failed in cell [2]: a &lt; b" in shown.cells[0].source
+    assert "hide-input" in shown.cells[1].metadata["tags"]
+    assert shown.cells[2].metadata["mystnb"]["image"]["alt"] == "two humps"
+    assert notebook.cells[1].metadata["tags"] == ["set-up"]  # as it was
+
+
+def test_rules_of_classes_that_no_page_has_go():
+    css = (
+        "/* .no */:root{--a:1}.yes,.no>a{b:c}.no{d:e}"
+        "@media print{.no{f:g}p:not(.no,.yes) .yes{h:i}}"
+    )
+    kept = ":root{--a:1}.yes{b:c}@media print{p:not(.no,.yes) .yes{h:i}}"
+    assert keep_rules(css, {"yes"}) == kept
+
+
 def test_rows_of_the_scoreboard_lead_to_lessons():
     text = "<!-- scoreboard -->\n| VAE, prior | 10 | 8.0 |\n| mean | 0.1 |"
     text = scoreboard(text, find_lessons())
@@ -154,6 +201,15 @@ def test_the_site_has_each_page(site):
     assert made == set(PAGES)
     bar = soup(folder / "notation.html").select(".bd-links a")
     assert {f"{name}.html" for name in LESSONS} <= {a["href"] for a in bar}
+    head = {
+        tag["property"]: tag["content"]
+        for tag in soup(folder / PAGES[1]).select("meta[property]")
+    }
+    assert head["og:title"] == "2. The univariate normal"
+    told = "What is the simplest model of one number?"
+    assert head["og:description"] == told
+    with Image.open(folder / head["og:image"]) as card:
+        assert card.size == (1200, 630)
     way = soup(folder / PAGES[1]).select(".prev-next-area a")
     assert [link["href"] for link in way] == [PAGES[0], PAGES[2]]
 
@@ -183,7 +239,9 @@ def test_links_and_anchors_lead_somewhere(site):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_accessible_and_asks_nobody(name, site, browser):
     folder, address = site
-    assert not poor_alts(soup(folder / name))
+    path = folder / name
+    read_picture = lambda src: (path.parent / src).read_bytes()  # noqa: E731
+    assert not poor_alts(soup(path), read_picture)
     page, outside = open_page(browser, viewport={"width": 1280, "height": 900})
     errors = []
     page.on("pageerror", lambda error: errors.append(error))

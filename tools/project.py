@@ -20,17 +20,21 @@ if not found and "COLAB_RELEASE_TAG" in os.environ and os.system(clone) == 0:
 assert found, f"No project found; online, in an empty folder, run: {{clone}}"
 [sys.modules.pop(m) for m in [*sys.modules] if m.split(".")[0] == "utils"]
 sys.path.insert(0, os.path.abspath(found[0]))"""
+IN_PAGE = {"01", "02", "03", "04", "05"}  # lessons that a browser can run
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def read_project(root: Path) -> dict[str, str]:
-    """Address, repository name and release tag, from pyproject.toml."""
+    """Addresses, repository name and release tag, from pyproject.toml."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     url = project["project"]["urls"]["Repository"].rstrip("/")
+    repository = url.removeprefix("https://github.com/")
+    owner, name = repository.split("/")
     return {
         "url": url,
-        "repository": url.removeprefix("https://github.com/"),
-        "name": url.rsplit("/", 1)[-1],
+        "site": f"https://{owner.lower()}.github.io/{name}",  # its Pages
+        "repository": repository,
+        "name": name,
         "tag": "v" + project["project"]["version"],
     }
 

@@ -21,7 +21,8 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 READY = VENV / ".ready"  # holds `stamp()` once all is installed
 CHECK = """\
 import distributed, ipywidgets, jupyterlab, matplotlib.pyplot, nbclient
-import nbconvert, nbval, nbgrader, numpy, PIL, psutil, pytest, scipy, sklearn
+import jupyterlite_core, myst_nb, nbconvert, nbval, nbgrader, numpy, PIL
+import playwright, psutil, pytest, scipy, sklearn, sphinx
 import utils.plotting
 from importlib.util import find_spec
 if find_spec("jax"):  # it has no build for Macs with an Intel processor

@@ -26,7 +26,7 @@ from tools.notebooks import (
     tagged,
     title,
 )
-from tools.project import FOLDED, SETUP, badges, read_project
+from tools.project import FOLDED, IN_PAGE, SETUP, badges, read_project
 from tools.scores import boards, scoreboard_tables, stale_rows, stored_rows
 from tools.weights import stale_weights
 from utils.scores.board import explain_columns
@@ -118,10 +118,13 @@ def lesson_table(notebooks, facts):
     """README's table: one row a lesson."""
     rows = ["| lesson | the question | run it online |", "|---|---|---|"]
     for name, notebook in notebooks.items():
+        places = badges(f"notebooks/{name}", facts)
+        if name[:2] in IN_PAGE:
+            page = f"{facts['site']}/lite/notebooks/index.html?path={name}"
+            places += f" [in the page]({page})"
         rows.append(
             f"| [{title(notebook)}](notebooks/{name}) "
-            f"| {question(notebook)} "
-            f"| {badges(f'notebooks/{name}', facts)} |"
+            f"| {question(notebook)} | {places} |"
         )
     return "\n".join(rows)
 
@@ -142,8 +145,9 @@ def replace_between_marks(text, mark, new):
 def sync_readme(text, notebooks, rows, facts):
     """README with its badges, its tables and its address."""
     table, _ = scoreboard_tables(rows)
+    web = f"[Read, run and play on the web]({facts['site']}/)"
     parts = {
-        "badges": badges("notebooks", facts),
+        "badges": f"{web} {badges('notebooks', facts)}",
         "lessons": lesson_table(notebooks, facts),
         "scoreboard": table,
         "clone": f"```\ngit clone {facts['url']}\ncd {facts['name']}\n```",

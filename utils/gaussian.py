@@ -24,6 +24,7 @@ from utils.linalg import (
     check_semi_definite,
     cholesky_factor,
     least_share,
+    matmul,
     principal_axes,
 )
 
@@ -154,7 +155,7 @@ class Gaussian:
         check_rng("rng", rng)
         check_number("temperature", temperature)
         z = rng.standard_normal((n, self.factor.shape[1]))
-        return self.mean + temperature * (z @ self.factor.T)
+        return self.mean + temperature * matmul(z, self.factor.T)
 
     def log_prob(self, x: npt.ArrayLike) -> np.ndarray:
         """Natural logarithm of the density at each row.
@@ -261,7 +262,7 @@ def ridge_log_prob(
         factors = [cholesky_factor("cov", cov, ridge) for ridge in ridges]
         return np.stack([Gaussian(mean, f).log_prob(x) for f in factors])
     dtype = np.float32 if x.dtype == np.float32 else np.float64
-    z = (x - mean.astype(dtype)) @ vectors.astype(dtype)
+    z = matmul(x - mean.astype(dtype), vectors.astype(dtype))
     z -= ((mean - mean.astype(dtype)) @ vectors).astype(dtype)
     distance2 = (1 / variances) @ np.square(z, dtype=np.float64).T
     log_det = np.log(variances).sum(axis=1) + len(mean) * np.log(2 * np.pi)
@@ -314,8 +315,8 @@ def conditional(
             "ridge to its diagonal"
         ) from None
     gain = cho_solve((factor, True), across.T).T
-    new_mean = mean[~known] + (values - mean[known]) @ gain.T
-    new_cov = cov[np.ix_(~known, ~known)] - gain @ across.T
+    new_mean = mean[~known] + matmul(values - mean[known], gain.T)
+    new_cov = cov[np.ix_(~known, ~known)] - matmul(gain, across.T)
     return new_mean, (new_cov + new_cov.T) / 2
 
 

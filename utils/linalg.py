@@ -13,13 +13,20 @@ diag(1e-12, 1, 1e12) is positive definite.
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
+from scipy.linalg import (
+    LinAlgError,
+    cholesky,
+    eigh,
+    get_blas_funcs,
+    solve_triangular,
+)
 from threadpoolctl import threadpool_limits
 
 __all__ = [
     "check_semi_definite",
     "cholesky_factor",
     "least_share",
+    "matmul",
     "noise_is_lost",
     "posterior_root",
     "principal_axes",
@@ -55,6 +62,35 @@ def principal_axes(
     variance, vectors = variance[::-1][:n_axes], vectors[:, ::-1][:, :n_axes]
     largest = np.abs(vectors).argmax(axis=0)
     return variance, vectors * np.sign(vectors[largest, np.arange(n_axes)])
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product a @ b, by SciPy's BLAS.
+
+    It is as fast as NumPy's; in a browser NumPy has none, and takes thirty
+    times as long.
+
+    Parameters
+    ----------
+    a : ndarray of shape (n, d)
+    b : ndarray of shape (d, k)
+        Both float32, or float64.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+    """
+    if not a.size or not b.size:  # BLAS takes no empty array
+        return a @ b
+    gemm = get_blas_funcs("gemm", (a, b))
+    # BLAS stores columns, so it is given b.T and a.T
+    (b, turn_b), (a, turn_a) = _as_columns(b.T), _as_columns(a.T)
+    return gemm(1, b, a, trans_a=turn_b, trans_b=turn_a).T
+
+
+def _as_columns(x):
+    """An array stored by columns, and whether it is the transpose of x."""
+    return (x, False) if x.flags.f_contiguous else (x.T, True)
 
 
 def cholesky_factor(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 
 from utils.checks import (
     as_array,
@@ -272,12 +273,12 @@ def _sums_of_whole_numbers(rows):
     total = rows.sum(axis=0, dtype=np.int64)
     inked = np.flatnonzero(total)  # the other pixels add nothing
     rows = rows[:, inked]
-    products = np.zeros((len(inked), len(inked)))
-    for start in range(0, len(rows), BLOCK):
+    products = np.zeros((len(inked), len(inked)), order="F")
+    for start in range(0, len(rows) if len(inked) else 0, BLOCK):
         block = rows[start : start + BLOCK].astype(np.float64)
-        products += block.T @ block
+        products = dsyrk(1, block.T, 1, products, overwrite_c=True)
     cross = np.zeros((len(total), len(total)), np.int64)
-    cross[np.ix_(inked, inked)] = products
+    cross[np.ix_(inked, inked)] = _mirrored(products)
     return total, cross
 
 
@@ -286,4 +287,9 @@ def _sums_of_floats(rows):
     rows = rows.astype(np.float64)
     total = rows.sum(axis=0)
     rows -= total / len(rows)
-    return total, rows.T @ rows
+    return total, _mirrored(dsyrk(1, rows.T))
+
+
+def _mirrored(upper):
+    """A symmetric matrix of its upper triangle; below it stand zeros."""
+    return upper + np.triu(upper, 1).T
