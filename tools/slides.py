@@ -131,9 +131,9 @@ def _closing(notebook: NotebookNode) -> Iterator[Slide]:
     _, check, learned, _ = re.split(last, whole)
     yield Slide("section", "Check yourself")
     for asked, answer in re.findall(ANSWER, check):
-        asked = re.sub(r"^\**\d\.\**", "", asked.strip())
-        text = _brief(answer)
-        yield Slide("question", asked, more=text, head="Check yourself")
+        asked = re.sub(r"^\**\d\.\**\s*", "", asked.strip())
+        text = _brief(answer, 30)
+        yield Slide("check", asked, more=text, head="Check yourself")
     points, fails = learned.split("**Where it fails.**")
     listed = re.split(r"(?m)^(?=- )", points)[1:]
     n_slides = -(-len(points.split()) // ALONE)
