@@ -268,3 +268,10 @@ def test_check_asks_for_a_copy_of_pyodide(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         lite.main()
     assert "set LITE_PYODIDE" in capsys.readouterr().err
+
+
+def test_each_lesson_says_what_it_takes():
+    measured = json.loads(lite.MEASURED.read_text("utf-8"))
+    assert list(measured) == [path.stem for path in lite.lite_lessons()]
+    for row in measured.values():
+        assert row["seconds"] > 0 and row["gigabytes"] > 0
