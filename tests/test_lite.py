@@ -110,7 +110,7 @@ def test_each_file_that_the_settings_name_is_there(site):
         assert (site / page[key]).exists()
     for url in kernel["pipliteUrls"]:
         assert (site / url.split("?")[0]).exists()
-    link = lite.lite_link(lite.lite_lessons()[0])
+    link = lite.lite_link(lite.lite_lessons()[0].name)
     assert (site.parent / link.split("?")[0]).exists()
     assert not list(site.rglob("*.map"))
 

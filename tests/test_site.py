@@ -138,15 +138,20 @@ def test_launch_row_has_the_addresses_of_the_badges():
     run, binder, colab, download, source = links.values()
     assert run == "lite/notebooks/index.html?path=01_a.ipynb"
     assert f"({binder})" in badges and f"({colab})" in badges
+    assert "/v2/gh/" in binder and colab.endswith(".ipynb")  # no picture
     assert download == "notebooks/01_a.ipynb"
     assert source.startswith("https://github.com/")
+    row = launch_row(badges, "exercises/01_a.ipynb", 0)
+    assert '"../lite/notebooks/index.html?path=exercises/01_a.ipynb"' in row
     row = launch_row(badges, "exercises/01_a.ipynb", None)
     assert "lite" not in row and '"../notebooks/exercises/01_a' in row
 
 
 def test_only_the_first_lessons_run_in_the_page(tmp_path):
     assert seconds_in_page(tmp_path / "lite") == {}
-    assert list(seconds_in_page(tmp_path)) == LESSONS[:5]
+    found = seconds_in_page(tmp_path)
+    assert list(found)[:5] == LESSONS[:5] and len(found) == 10
+    assert all(found[name] > 0 for name in LESSONS[:5])
 
 
 def test_what_each_lesson_takes_is_found_in_its_text():

@@ -45,10 +45,9 @@ from packaging.utils import canonicalize_name
 
 from tools.browser import open_browser, open_page, serve
 from tools.notebooks import ROOT, code_cells, find_lessons, read, tags, write
-from tools.project import read_project
+from tools.project import IN_PAGE, lite_link, read_project
 from tools.wheels import needed, write_installed, write_utils
 
-N_LESSONS = 5
 OUT = ROOT / "build" / "site" / "lite"
 MEASURED = ROOT / "site" / "lite.json"
 PATIENCE = 600  # seconds that a lesson may take
@@ -76,12 +75,7 @@ QUIET = "ignore:JsProxy.as_object_map() is deprecated"
 
 def lite_lessons() -> list[Path]:
     """Paths of the lessons that run in the page."""
-    return find_lessons()[:N_LESSONS]
-
-
-def lite_link(lesson: Path) -> str:
-    """Address, from the root of the site, that opens a lesson to run."""
-    return f"lite/notebooks/index.html?path={lesson.name}"
+    return [path for path in find_lessons() if path.name[:2] in IN_PAGE]
 
 
 def write_contents(folder: Path) -> None:
@@ -301,7 +295,7 @@ def run_lesson(browser, address: str, lesson: Path) -> dict:
         If it does not end.
     """
     page, outside = open_page(browser)
-    page.goto(address + lite_link(lesson).removeprefix("lite/"))
+    page.goto(address + lite_link(lesson.name).removeprefix("lite/"))
     page.wait_for_function(READY, timeout=60_000)
     start, most = time.monotonic(), 0
     page.evaluate(START)

@@ -21,7 +21,7 @@ from tools.notebooks import (
     tags,
     title,
 )
-from tools.project import read_project
+from tools.project import lite_link, read_project
 from tools.sync import exercise_table
 
 SITE = ROOT / "site"  # what is written by hand
@@ -72,7 +72,7 @@ def lead_links(
     return LINK.sub(lead, text)
 
 
-def launch_row(badges: str, page: str, seconds: float | None) -> str:
+def launch_row(badges: str, page: str, seconds: int | None) -> str:
     """Links that open a notebook elsewhere, made of its line of badges.
 
     `seconds` says how long it takes in the page: 0 if that is not known, None
@@ -81,13 +81,14 @@ def launch_row(badges: str, page: str, seconds: float | None) -> str:
     up = "../" * page.count("/")
     links = []
     if seconds is not None:
-        href = f"{up}lite/notebooks/index.html?path={posixpath.basename(page)}"
-        took = f", {seconds:.0f} s" if seconds else ""
+        href = up + lite_link(page)
+        took = f", {seconds} s" if seconds else ""
         links.append(
             f'<a class="lite" href="{href}">Run in this page{took}</a>'
         )
     for host, name in [("mybinder", "Binder"), ("colab", "Colab")]:
-        if found := re.search(rf"\((https://{host}[^)]*)\)", badges):
+        # after ")", where the address of the badge's picture ends
+        if found := re.search(rf"\)\]\((https://{host}[^)]*)\)", badges):
             href = escape(found[1])
             links.append(f'<a href="{href}">Open in {name}</a>')
     links.append(f'<a href="{up}notebooks/{page}" download>Download</a>')
@@ -103,7 +104,7 @@ def failed(error: str) -> str:
 
 
 def prepare(
-    notebook: NotebookNode, page: str, seconds: float | None, error: str
+    notebook: NotebookNode, page: str, seconds: int | None, error: str
 ) -> NotebookNode:
     """A notebook as Sphinx shows it.
 
@@ -293,7 +294,7 @@ def sources(
     root: Path,
     there: Mapping[str, Path],
     results: Results,
-    in_page: Mapping[str, float],
+    in_page: Mapping[str, int],
 ) -> dict[str, bytes]:
     """What Sphinx reads, by path.
 
@@ -306,7 +307,8 @@ def sources(
     results : dict
         Of `tools.run`, by name.
     in_page : dict
-        Seconds that a lesson takes in the page, by name.
+        Seconds that a lesson or an exercise takes in the page, by name; 0 if
+        that is not known.
     """
     facts = read_project(root)
     files = find_pictures(root, there)
@@ -325,7 +327,7 @@ def sources(
             notebook = prepare(
                 read(there[name] if lesson else root / file),
                 page,
-                in_page.get(name) if lesson else None,
+                in_page.get(page.removesuffix(".ipynb")),
                 results.get(name, {}).get("error", "") if lesson else "",
             )
             for cell in notebook.cells:

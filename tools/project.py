@@ -24,6 +24,11 @@ IN_PAGE = {"01", "02", "03", "04", "05"}  # lessons that a browser can run
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
+def lite_link(path: str) -> str:
+    """Address, from the root of the site, that opens a notebook to run."""
+    return f"lite/notebooks/index.html?path={path}"
+
+
 def read_project(root: Path) -> dict[str, str]:
     """Addresses, repository name and release tag, from pyproject.toml."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))

@@ -28,6 +28,7 @@ from nbclient.output_widget import OutputWidget
 from nbclient.util import run_sync
 
 from tools import memory
+from tools.lite import OUT, build_lite
 from tools.notebooks import (
     ROOT,
     code_cells,
@@ -254,6 +255,8 @@ def run_lessons(paths, chosen, refresh):
     finally:  # of what has run, when it is stopped
         there = {name: out / f"{name}.ipynb" for name in sorted(results)}
         print("the site", flush=True)
+        if len(there) == len(paths):
+            build_lite(OUT)
         print(f"Open {build_site(there, results, ROOT).as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 

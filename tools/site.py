@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -21,18 +20,20 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from tools.climb import FADE
+from tools.lite import MEASURED, OUT, build_lite, lite_lessons
 from tools.notebooks import ROOT, find_lessons
 from tools.pages import SITE, Results, sources
+from tools.play import write_data
 
 
-def seconds_in_page(lite: Path) -> dict[str, float]:
-    """Seconds of each lesson that runs in the page, 0 if not measured."""
+def seconds_in_page(lite: Path) -> dict[str, int]:
+    """Seconds of each notebook that runs in the page, 0 if not measured."""
     if not lite.exists():
         return {}
-    file = SITE / "lite.json"
-    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    names = [path.stem for path in find_lessons() if path.name < "06"]
-    return {name: known.get(name, 0) for name in names}
+    names = [path.stem for path in lite_lessons()]
+    known = json.loads(MEASURED.read_text("utf-8"))
+    seconds = {name: known[name]["seconds"] for name in names}
+    return seconds | {f"exercises/{name}": 0 for name in names}
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> None:
@@ -160,12 +161,6 @@ def draw_card(root: Path) -> bytes:
     return file.getvalue()
 
 
-def write_data(folder: Path) -> None:
-    """Write the data of the pages to play with."""
-    if find_spec("tools.play"):
-        import_module("tools.play").write_data(folder)
-
-
 def copy_mathjax(out: Path) -> None:
     """Copy what the pages need of MathJax: TeX in, HTML and MathML out."""
     package = find_spec("sphinx-mathjax-offline")
@@ -201,9 +196,7 @@ def run_sphinx(
 
 def main() -> None:
     """Build the site of the stored notebooks, and name its first page."""
-    if find_spec("tools.lite"):
-        lite = import_module("tools.lite")
-        lite.build_lite(ROOT / "build" / "site" / "lite")
+    build_lite(OUT)
     print(f"Open {build_site().as_uri()}")
 
 

@@ -26,7 +26,14 @@ from tools.notebooks import (
     tagged,
     title,
 )
-from tools.project import FOLDED, IN_PAGE, SETUP, badges, read_project
+from tools.project import (
+    FOLDED,
+    IN_PAGE,
+    SETUP,
+    badges,
+    lite_link,
+    read_project,
+)
 from tools.scores import boards, scoreboard_tables, stale_rows, stored_rows
 from tools.weights import stale_weights
 from utils.scores.board import explain_columns
@@ -120,8 +127,7 @@ def lesson_table(notebooks, facts):
     for name, notebook in notebooks.items():
         places = badges(f"notebooks/{name}", facts)
         if name[:2] in IN_PAGE:
-            page = f"{facts['site']}/lite/notebooks/index.html?path={name}"
-            places += f" [in the page]({page})"
+            places += f" [in the page]({facts['site']}/{lite_link(name)})"
         rows.append(
             f"| [{title(notebook)}](notebooks/{name}) "
             f"| {question(notebook)} | {places} |"
