@@ -126,7 +126,7 @@ def test_links_from_a_folder_go_up():
 
 def test_launch_row_has_the_addresses_of_the_badges():
     badges = read(find_lessons()[0]).cells[0].source
-    row = BeautifulSoup(launch_row(badges, "01_a.ipynb", 12.4), "html.parser")
+    row = BeautifulSoup(launch_row(badges, "01_a.ipynb", 12), "html.parser")
     links = {link.text: link["href"] for link in row.find_all("a")}
     assert list(links) == [
         "Run in this page, 12 s",

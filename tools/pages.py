@@ -317,7 +317,6 @@ def sources(
     links["notebooks/exercises/index.md"] = "exercises/index.md"
 
     def lead(text, file):
-        text = re.sub(r"(?m)^\| \| (.*\n\|---)", r"| lesson | \1", text)
         return lead_links(text, file, links, facts)
 
     for file, page in pages.items():

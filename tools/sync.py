@@ -97,7 +97,7 @@ def read_tasks(path):
 
 def exercise_table(paths):
     """TEACHING's table: tasks, points and minutes of each notebook."""
-    rows = ["| | exercises | points | minutes |", "|---|---|---|---|"]
+    rows = ["| lesson | exercises | points | minutes |", "|---|---|---|---|"]
     for path in paths:
         titles, points, minutes = read_tasks(path)
         link = f"[{int(path.name[:2])}](notebooks/exercises/{path.name})"
