@@ -557,3 +557,53 @@ def test_pages_are_accessible_and_fit(visit, name, mode, width):
     inside = f"""[...document.querySelectorAll("#{name} *")].every(
       e => e.getBoundingClientRect().right <= {width})"""
     assert page.evaluate(inside)
+
+
+LOOK = """name => [...document.querySelector(name).getContext("2d")
+  .getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0)"""
+
+
+@pytest.mark.slow
+def test_the_right_answer_is_a_test_digit(visit):
+    page = visit("which")
+    _, (x, y) = load_mnist()
+    real = x[play.first_of_each(y, play.REAL)].reshape(-1, 784)
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+        shown = 255 - np.array(page.evaluate(LOOK, ".choice.real canvas"))
+        assert (real == shown).all(axis=1).any()
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_it_computes(visit, models):
+    page = visit("draw")
+    for digit in range(10):
+        page.get_by_role("button", name=f"a test digit: {digit}").click()
+        levels = 255 - np.array([page.evaluate(LOOK, ".seen")])
+        x = play_models.to_rows(levels)
+        joint = play_models.log_joint(play_models.expand(models), x)[:, 0]
+        log_p = np.logaddexp.reduce(joint, axis=1)
+        bars = page.evaluate(
+            """() => [...document.querySelectorAll(".bar")].map(
+              bar => Number(bar.style.getPropertyValue("--share")))"""
+        )
+        shares = np.exp(joint - log_p[:, None]).T
+        np.testing.assert_allclose(
+            np.reshape(bars, (10, 2)), shares, atol=1e-3
+        )
+        words = page.locator(".density .words").all_text_contents()
+        for said, value, these in zip(
+            words, log_p, models["quantiles"], strict=True
+        ):
+            share = np.mean(these < value)
+            assert f"{abs(value):.0f} nats" in said
+            n = f"{100 * max(share, 1 - share):.0f} of 100"
+            assert (n if n != "100 of 100" else "likely than ") in said
+    smooth = page.evaluate(LOOK, ".half figure:nth-child(2) canvas")
+    page.locator("[name=noise]").check()
+    rough = page.evaluate(LOOK, ".half figure:nth-child(2) canvas")
+    # above all on the paper at the edge, of which a smooth draw has no ink
+    assert np.std(rough[-28:]) > 10 > np.std(smooth[-28:])
+    there_and_back = "Array.from(models.toLevels(models.toRow([0, 7, 255])))"
+    assert page.evaluate(there_and_back) == [0, 7, 255]
