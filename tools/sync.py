@@ -26,6 +26,7 @@ from tools.notebooks import (
     tagged,
     title,
 )
+from tools.play import stale_models
 from tools.project import (
     FOLDED,
     IN_PAGE,
@@ -245,7 +246,7 @@ def main(arguments):
     check = "--check" in arguments
     status = write_stale(expected_files(ROOT), ROOT, check)
     # only `make refresh` mends these
-    old = [*stale_rows(ROOT), *stale_weights(ROOT)]
+    old = [*stale_rows(ROOT), *stale_weights(ROOT), *stale_models()]
     for line in old:
         print(line)
     return status or int(check and bool(old))
