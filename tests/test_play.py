@@ -406,6 +406,8 @@ def test_a_digit_is_drawn_read_and_cleared(visit):
     page.locator(".clear").click()
     assert reading.text_content() == "Nothing is drawn."
     assert not page.locator(".results").is_visible()
+    page.mouse.click(middle, box["y"] + 40)  # a dot
+    assert reading.text_content().startswith("Lesson 7 reads")
 
 
 @pytest.mark.slow

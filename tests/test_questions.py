@@ -19,7 +19,8 @@ LESSONS = read_lessons()
 QTI = "{http://www.imsglobal.org/xsd/ims_qtiasiv1p2}"
 ASKED = re.compile(
     r"(?ms)^\*\*(\d+)\.\*\* ((?:(?!</details>).)*?)\n\n<details>"
-    r"<summary>Answer</summary>\n\n\*\*([^*]+?)\.\*\* (.*?)\n\n</details>"
+    r"<summary>Answer</summary>\n\n\*\*(?:= )?([^*]+?)\.\*\* (.*?)"
+    r"\n\n</details>"
 )
 OPEN = """\
 **1.** Why?
@@ -46,7 +47,7 @@ NUMBER = """\
 
 <details><summary>Answer</summary>
 
-**−1,234.5 ± 0.1.** So much.
+**= −1,234.5 ± 0.1.** So much.
 
 </details>"""
 
@@ -228,8 +229,8 @@ BROKEN = {
     "not folded": (CHOICE, "<details>", "", "a text, a folded answer"),
     "more below": (CHOICE, "</details>", "</details>\n\nWhy?", "'Why?'"),
     "wrong number": (CHOICE, "**1.**", "**2.**", "expected '**1.** '"),
-    "no number": (NUMBER, "1,234.5", "1-2", "expected '**2.** ' or"),
-    "a margin of words": (NUMBER, "0.1", "little", "'**0.5 ± 0.1.** '"),
+    "no number": (NUMBER, "1,234.5", "1-2", "expected '**= 2.** ' or"),
+    "a margin of words": (NUMBER, "0.1", "little", "'**= 0.5 ± 0.1.** '"),
     "zero": (NUMBER, "−1,234.5", "0.05", "0 may not be right"),
 }
 

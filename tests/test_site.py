@@ -129,7 +129,7 @@ def test_launch_row_has_the_addresses_of_the_badges():
     row = BeautifulSoup(launch_row(badges, "01_a.ipynb", 12), "html.parser")
     links = {link.text: link["href"] for link in row.find_all("a")}
     assert list(links) == [
-        "Run in this page, 12 s",
+        "Run in the browser, 12 s",
         "Open in Binder",
         "Open in Colab",
         "Download",
@@ -292,7 +292,10 @@ def test_a_lesson_has_what_a_reader_needs(site, browser):
     focus = page.evaluate("document.activeElement.textContent")
     assert focus == "Skip to main content"
     setup = page.locator("details", has_text="git clone").first
-    assert setup.locator("summary").inner_text() == "Show the set-up cell"
+    assert (
+        setup.locator("summary").inner_text()
+        == "Show the cell that finds the project"
+    )
     assert setup.get_attribute("open") is None
     answer = page.locator("details:not(.above-input)", has_text="Answer").first
     assert answer.get_attribute("open") is None

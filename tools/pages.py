@@ -84,7 +84,7 @@ def launch_row(badges: str, page: str, seconds: int | None) -> str:
         href = up + lite_link(page)
         took = f", {seconds} s" if seconds else ""
         links.append(
-            f'<a class="lite" href="{href}">Run in this page{took}</a>'
+            f'<a class="lite" href="{href}">Run in the browser{took}</a>'
         )
     for host, name in [("mybinder", "Binder"), ("colab", "Colab")]:
         # after ")", where the address of the badge's picture ends
@@ -120,8 +120,8 @@ def prepare(
         if "set-up" in tags(cell):
             cell.metadata["tags"] = ["set-up", "hide-input"]
             cell.metadata["mystnb"] = {
-                "code_prompt_show": "Show the set-up cell",
-                "code_prompt_hide": "Hide the set-up cell",
+                "code_prompt_show": "Show the cell that finds the project",
+                "code_prompt_hide": "Hide the cell that finds the project",
             }
         for out in cell.get("outputs", []):
             if alt := out.get("metadata", {}).get("image/png", {}).get("alt"):
@@ -152,7 +152,7 @@ def lesson_list(
         if name in there:
             heading = f"[{heading}](notebooks/{name}.ipynb)"
             result = results.get(name, {})
-            state = takes(notebook)
+            state = f"To run: {takes(notebook)} of memory"
             if "error" in result:
                 state = failed(result["error"])
             elif result:
@@ -209,7 +209,8 @@ def scoreboard(text: str, lessons: list[Path]) -> str:
     )
     text = text.replace(
         "<!-- scoreboard -->",
-        "Press the head of a column to sort by it.\n\n{.sortable}",
+        "Press the head of a column to sort by it; the table moves "
+        "sideways.\n\n{.sortable}",
     )
     wide = "html_theme.sidebar_secondary.remove: true"
     return f"---\n{wide}\n---\n\n{text}"

@@ -3,8 +3,8 @@
 A question has one right answer in either of two forms. Options stand below
 it, a line each, as in `- **a** the mean`, and the folded answer begins with
 the right letter: `**a.** Because ...`. Or the answer begins with a number,
-which may have a margin: `**75.**`, `**0.502 ± 0.001.**`. Any other question
-is open, and is left out.
+which may have a margin: `**= 75.**`, `**= 0.502 ± 0.001.**`. Any other
+question is open, and is left out.
 
 `python -m tools.questions` writes build/questions: for each lesson, and for
 all of them, a text in the format of text2qti, and a zip that holds QTI 1.2.
@@ -32,7 +32,7 @@ FOLDED = (
 )
 OPTION = r"- \*\*(\w+)\*\* (.*)"
 LETTER = r"\*\*([a-z])\.?\*\*"
-NUMBER = r"\*\*([-−]?\d[\d,]*(?:\.\d+)?)(?: ± (\d+(?:\.\d+)?))?\.\*\* "
+NUMBER = r"\*\*= ([-−]?\d[\d,]*(?:\.\d+)?)(?: ± (\d+(?:\.\d+)?))?\.\*\* "
 
 
 @dataclass
@@ -112,9 +112,10 @@ def read_answer(text: str, options: dict[str, str]) -> tuple[str, str, str]:
         if abs(float(right)) - float(margin) < 1e-4:
             raise ValueError("0 may not be right: text2qti refuses it")
         return right, margin, text[number.end() :]
-    if re.match(r"\*\*[-−\d]", text):
+    if re.match(r"\*\*[-=−\d]", text):
         start = text.split("\n")[0][:30]
-        raise ValueError(f"{start!r}, expected '**2.** ' or '**0.5 ± 0.1.** '")
+        forms = "'**= 2.** ' or '**= 0.5 ± 0.1.** '"
+        raise ValueError(f"{start!r}, expected {forms}")
     return "", "0", text
 
 

@@ -250,9 +250,14 @@ const draw = (() => {
       for (const one of some.length ? some : [event]) {
         const here = position(one);
         pen.beginPath();
-        pen.moveTo(...(last ?? here));
-        pen.lineTo(...here);
-        pen.stroke();
+        if (last) {
+          pen.moveTo(...last);
+          pen.lineTo(...here);
+          pen.stroke();
+        } else {
+          pen.arc(...here, PEN / 2, 0, 2 * Math.PI); // a dot
+          pen.fill();
+        }
         last = here;
       }
     }

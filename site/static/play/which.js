@@ -154,7 +154,7 @@ const which = (() => {
       }
       const where = ["left", "right"][pair.side];
       find("answer").textContent =
-        `${wrong ? "Fooled" : "Right"}: a person wrote the ${where} one, ` +
+        `${wrong ? "Fooled" : "Correct"}. The person's is on the ${where}; ` +
         `the other is by “${name}” (lesson ${lesson}).`;
       find("next").textContent = number === ROUND ? "See the count" : "Next";
       find("next").hidden = false;
@@ -198,8 +198,9 @@ const which = (() => {
     });
     find("next").addEventListener("click", () => {
       number += 1;
-      if (number > ROUND) end();
-      else next();
+      if (number > ROUND) return end();
+      next();
+      choices[0].focus({ preventScroll: true });
     });
     find("again").addEventListener("click", begin);
     find("forget").addEventListener("click", () => {
@@ -212,7 +213,8 @@ const which = (() => {
       const side = ["ArrowLeft", "ArrowRight"].indexOf(event.key);
       const typing = event.target.closest?.("[type=search], textarea, dialog");
       const plain = !event.altKey && !event.ctrlKey && !event.metaKey;
-      if (side < 0 || typing || !plain || find("game").hidden) return;
+      const seen = find("pair").getBoundingClientRect().bottom > 0;
+      if (side < 0 || typing || !plain || !seen) return;
       event.preventDefault();
       answer(side);
     });
