@@ -4,12 +4,13 @@ import os
 
 import pytest
 
-from tools.browser import find_chromium, open_browser
-
 
 @pytest.fixture(scope="module")
 def browser():
     """A headless Chromium; without one, tests are skipped, but not in CI."""
+    # here, since some CI jobs install no browser's driver
+    from tools.browser import find_chromium, open_browser
+
     if find_chromium() is None and not os.environ.get("CI"):
         pytest.skip("no Chromium here")
     with open_browser() as opened:
