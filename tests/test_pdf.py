@@ -11,6 +11,7 @@ from tools.pdf import SOURCE, print_page, title_pages
 PAGE = """<nav>side bar</nav><article><h1>All</h1><p>First.</p>
 <div class="toctree-wrapper"><section><h3>1. One<a>#</a></h3>
 <details><summary>Answer</summary><p>Folded.</p></details></section>
+<section><div class="play" hidden><h2>Which?</h2></div></section>
 <section><h3>2. Two</h3><h4>Part</h4><p style="height: 400mm">Long.</p>
 </section><section><h3>Three</h3></section></div></article>"""
 

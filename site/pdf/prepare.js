@@ -4,6 +4,7 @@
  */
 function prepare() {
   document.body.replaceChildren(document.querySelector("article"));
+  document.querySelectorAll(".play").forEach(e => e.remove()); // not on paper
   document.querySelectorAll("details").forEach(e => { e.open = true; });
   document.querySelectorAll("img").forEach(e => { e.loading = "eager"; });
   for (const e of document.querySelectorAll("h3, h4, h5, h6")) {
