@@ -45,7 +45,7 @@ def lesson(number, code):
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Project of two lessons; the second fails."""
+    """Project of two lessons; the second fails. Nothing runs in the page."""
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nversion = "1"\n'
@@ -60,6 +60,7 @@ def tree(tmp_path, monkeypatch):
         write(lesson(int(name[:2]), text), path)
     (tmp_path / "utils" / "scores").mkdir(parents=True)
     monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "build_lite", lambda out: out.mkdir(parents=True))
     return tmp_path
 
 
@@ -75,7 +76,10 @@ def test_run_keeps_the_sources_and_goes_on_after_an_error(tree, capsys):
     before = {p: p.read_bytes() for p in (tree / "notebooks").iterdir()}
     assert run.choose(["02_two"], ["2", "02"]) == ["02_two"]
     assert run.main(["02"]) == 1
+    lite = tree / "build" / "site" / "lite"
+    assert not lite.exists()  # only a run of all lessons makes it
     assert run.main([]) == 1
+    assert lite.exists()
     assert run.main(["1"]) == 0
     assert before == {
         p: p.read_bytes() for p in (tree / "notebooks").iterdir()
@@ -125,6 +129,7 @@ def test_stopped_run_shows_what_has_run(bare, monkeypatch):
         run.main([])
     there, results, root = shown[0]
     assert list(there) == list(results) == ["01_one"] and root == bare
+    assert not (bare / "build" / "site" / "lite").exists()
 
 
 SCORES = """\

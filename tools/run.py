@@ -28,7 +28,7 @@ from nbclient.output_widget import OutputWidget
 from nbclient.util import run_sync
 
 from tools import memory
-from tools.lite import OUT, build_lite
+from tools.lite import build_lite
 from tools.notebooks import (
     ROOT,
     code_cells,
@@ -252,11 +252,11 @@ def run_lessons(paths, chosen, refresh):
             write_text(record, json.dumps(results, indent=1, sort_keys=True))
             mb = "?" if result["peak_mb"] is None else result["peak_mb"]
             print(f"{result['seconds']:6.1f} s {mb:6} MB", *remarks, sep="\n")
+        if len(chosen) == len(paths):
+            build_lite(ROOT / "build" / "site" / "lite")
     finally:  # of what has run, when it is stopped
         there = {name: out / f"{name}.ipynb" for name in sorted(results)}
         print("the site", flush=True)
-        if len(there) == len(paths):
-            build_lite(OUT)
         print(f"Open {build_site(there, results, ROOT).as_uri()}")
     return int(any("error" in results[name] for name in chosen))
 
